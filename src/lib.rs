@@ -1,0 +1,3 @@
+//! offsite
+pub mod error;
+pub mod object;

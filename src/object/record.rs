@@ -1,0 +1,323 @@
+//! The records of the journal. A catalogue row is made by applying a record and by nothing else,
+//! so that the catalogue can be rebuilt from the drive alone.
+//!
+//! A [`Record`] is one line of JSON. Placing bytes is one kind of record and only `store` writes
+//! it; everything that claims no bytes is a [`Fact`].
+
+use super::version::words;
+use super::{
+    Answer, EvidenceClass, Identity, ObjectKey, Proof, Sha256, SourceName, State, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "kebab-case")]
+pub enum Record {
+    /// Bytes got a name on the drive.
+    Place(PlaceRecord),
+    /// A stored file got another name, because another key needed its name as a folder.
+    Move(Moved),
+    /// Something that claims no bytes.
+    #[serde(untagged)]
+    Fact(Fact),
+}
+
+/// Verified bytes and the name they got.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlaceRecord {
+    /// The object's key.
+    pub key: ObjectKey,
+    /// Which version.
+    pub identity: Identity,
+    /// What the GET answered besides the bytes.
+    #[serde(default)]
+    pub answer: Answer,
+    /// SHA-256 of the bytes.
+    pub sha256: Sha256,
+    /// How many bytes there are. The same as the identity's size, unless they are in quarantine.
+    pub bytes: u64,
+    /// The strongest class of evidence that held.
+    pub evidence: EvidenceClass,
+    /// Every piece of evidence with its verdict.
+    pub proofs: Vec<Proof>,
+    /// `stored` (under `latest/` or `history/`), `held` (under `history/`) or `quarantined`.
+    pub state: State,
+    /// Where the bytes stood when this line was written, relative to the source's folder.
+    pub from: String,
+    /// Where they stand now, relative to the source's folder.
+    pub path: String,
+    /// What stood under that name before, and the name it got first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub displaced: Option<Displaced>,
+    /// Where its line begins in the area's `SHA256SUMS` (`latest/`, `history/`), in bytes; none in
+    /// `quarantine/`, which has no sums.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sums_at: Option<u64>,
+    /// The names it uses, on a drive that folds case or normalises Unicode; empty elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<NameClaim>,
+    /// Our clock.
+    pub at: Timestamp,
+}
+
+/// On a drive that folds case or normalises Unicode: in `folder`, everything that folds to
+/// `folded` is spelt `name`. A later key that folds the same and is spelt otherwise is escaped.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct NameClaim {
+    /// Relative to the source's folder.
+    pub folder: String,
+    /// The name, folded.
+    pub folded: String,
+    /// The name as it is spelt on the drive.
+    pub name: String,
+}
+
+/// A file that made room for another: it has its new name before it loses the old one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Displaced {
+    /// Its new name, relative to the source's folder.
+    pub to: String,
+    /// SHA-256 of its bytes.
+    pub sha256: Sha256,
+    /// Where its line begins in the `SHA256SUMS` of `history/`, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sums_at: Option<u64>,
+}
+
+/// A stored file under a new name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Moved {
+    /// The object's key.
+    pub key: ObjectKey,
+    /// SHA-256 of its bytes, for the `SHA256SUMS` line under the new name.
+    pub sha256: Sha256,
+    /// The name it had, relative to the source's folder.
+    pub from: String,
+    /// The name it has now.
+    pub to: String,
+    /// Where its old line begins in `SHA256SUMS`, in bytes; that line becomes a comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sums_from: Option<u64>,
+    /// Where its new line begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sums_at: Option<u64>,
+}
+
+/// A record that claims no bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "kebab-case")]
+pub enum Fact {
+    /// A run began.
+    RunStart(RunStart),
+    /// A run ended.
+    RunEnd(RunEnd),
+    /// A new identity whose bytes we already hold under `path`: no second file.
+    Touch {
+        /// The object's key.
+        key: ObjectKey,
+        /// The new identity.
+        identity: Identity,
+        /// What the GET answered besides the bytes.
+        #[serde(default)]
+        answer: Answer,
+        /// SHA-256 of the bytes, the same as the version's that stands there.
+        sha256: Sha256,
+        /// The strongest class of evidence that held.
+        evidence: EvidenceClass,
+        /// Every piece of evidence with its verdict.
+        proofs: Vec<Proof>,
+        /// Where the bytes are, relative to the source's folder.
+        path: String,
+        /// Our clock.
+        at: Timestamp,
+    },
+    /// A version was seen and not stored: `archived`, `unreadable` or `skipped`.
+    Noted {
+        /// The object's key.
+        key: ObjectKey,
+        /// Which version.
+        identity: Identity,
+        /// Why there are no bytes.
+        state: State,
+        /// Our clock.
+        at: Timestamp,
+    },
+    /// A version is no longer in the bucket: a HEAD said so.
+    Gone {
+        /// The object's key.
+        key: ObjectKey,
+        /// Which version.
+        identity: Identity,
+        /// When we first missed it, by our clock.
+        at: Timestamp,
+    },
+    /// A version that had been gone or replaced is what the bucket shows again.
+    Back {
+        /// The object's key.
+        key: ObjectKey,
+        /// Which version.
+        identity: Identity,
+        /// Our clock.
+        at: Timestamp,
+    },
+    /// Something that happened, worth a line in `log --events`.
+    Event(EventRecord),
+    /// Something that is wrong until the owner acknowledges it.
+    Finding(FindingRecord),
+    /// The owner acknowledged a finding.
+    Ack(Ack),
+}
+
+/// The beginning of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunStart {
+    /// Our clock.
+    pub at: Timestamp,
+    /// The command: `pull`, `ack`, …
+    pub command: String,
+    /// The version of the program.
+    pub program: String,
+}
+
+/// The end of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunEnd {
+    /// Our clock.
+    pub at: Timestamp,
+    /// `complete`, `partial`, `interrupted` or `failed`.
+    pub ended: String,
+    /// The error in words where it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What was done.
+    pub counts: RunCounts,
+}
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunCounts {
+    /// Objects the listing showed.
+    pub listed: u64,
+    /// Versions stored (also those held).
+    pub stored: u64,
+    /// Bytes of those.
+    pub bytes: u64,
+    /// New identities with bytes that we already had.
+    pub touched: u64,
+    /// Versions whose bytes contradicted their evidence.
+    pub quarantined: u64,
+    /// Versions kept out of `latest/` until accepted.
+    pub held: u64,
+    /// Versions confirmed gone.
+    pub gone: u64,
+    /// Objects that could not be fetched this time.
+    pub failed: u64,
+    /// Requests sent to the bucket, retries included.
+    pub requests: u64,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventRecord {
+    /// A short, stable name: `replaced-within-a-day`, `moved-aside`, …
+    pub kind: String,
+    /// The object it is about, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<ObjectKey>,
+    /// What happened, in words.
+    pub text: String,
+    /// Our clock.
+    pub at: Timestamp,
+}
+
+/// How grave a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Look at it when there is time.
+    Warning,
+    /// Tampering, or bytes that contradict their evidence: look now.
+    Alarm,
+}
+words!(Severity, Warning => "warning", Alarm => "alarm");
+
+/// Something that is wrong until the owner acknowledges it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FindingRecord {
+    /// Its name to acknowledge it by: `www-12`. Unique in the store.
+    pub id: String,
+    /// A short, stable name: `write-once-changed`, `contradiction`, `listing-omits`, …
+    pub kind: String,
+    /// How grave it is.
+    pub severity: Severity,
+    /// The object it is about, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<ObjectKey>,
+    /// The version it is about, where it is about one: `ack --accept` needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+    /// What happened, the evidence, and the next step.
+    #[serde(flatten)]
+    pub advice: Advice,
+    /// Our clock.
+    pub at: Timestamp,
+}
+
+/// The three sentences of a finding.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Advice {
+    /// What happened.
+    pub what: String,
+    /// How we know.
+    pub evidence: String,
+    /// What the owner can do next.
+    pub next: String,
+}
+
+/// The owner's acknowledgement of a finding.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ack {
+    /// Which finding.
+    pub finding: String,
+    /// What the owner wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Whether the held version was let into `latest/`.
+    pub accepted: bool,
+    /// Our clock.
+    pub at: Timestamp,
+}
+
+/// A place in a source's journal: just after a complete group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalPosition {
+    /// Which source's journal.
+    pub source: SourceName,
+    /// The run whose file it is in: a number that only grows.
+    pub run: u64,
+    /// Bytes of that file up to the end of the group.
+    pub offset: u64,
+    /// The chain's head there: SHA-256 over everything before.
+    pub head: Sha256,
+}
+
+impl fmt::Display for JournalPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.head)
+    }
+}
+
+/// Records that are durable on the drive: the journal is synced, every file stands under its
+/// name, the directories are synced.
+///
+/// Only `store` implements this, and `catalogue` records nothing else: a row means a durable,
+/// verified file (promise P3).
+pub trait Durable {
+    /// The records, in the journal's order.
+    fn records(&self) -> &[Record];
+    /// Where the journal stands after them.
+    fn position(&self) -> &JournalPosition;
+}
