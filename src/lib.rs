@@ -1,3 +1,19 @@
 //! offsite
+pub mod bucket;
+pub mod catalogue;
+pub mod cli;
+pub mod config;
+pub mod credentials;
+pub mod demo;
+pub mod digest;
 pub mod error;
+pub mod formats;
+pub mod home;
 pub mod object;
+pub mod outcome;
+pub mod pull;
+pub mod report;
+pub mod store;
+pub mod upkeep;
+pub mod watch;
+pub mod write_once;

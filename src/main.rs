@@ -1,1 +1,5 @@
-fn main() {}
+//! The program: `offsite`.
+
+fn main() -> std::process::ExitCode {
+    offsite::cli::run()
+}

@@ -1,0 +1,33 @@
+//! Lets a test say that it is left out: Rust's test harness decides what is *ignored* when a
+//! test is compiled, so the names in `OFFSITE_TEST_WITHOUT` become `cfg`s, and a test carries
+//! `#[cfg_attr(without_seaweedfs, ignore = "OFFSITE_TEST_WITHOUT names seaweedfs")]`.
+//! The program itself does not depend on any of this.
+#![allow(clippy::print_stdout)] // how a build script answers
+
+/// What `tests/servers/setup.sh` can fetch.
+const TOOLS: [&str; 8] = [
+    "seaweedfs",
+    "rclone",
+    "restic",
+    "age",
+    "strace",
+    "gpg",
+    "openssl",
+    "mkfs",
+];
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed=OFFSITE_TEST_WITHOUT");
+    for tool in TOOLS {
+        println!("cargo:rustc-check-cfg=cfg(without_{tool})");
+    }
+    let without = std::env::var("OFFSITE_TEST_WITHOUT").unwrap_or_default();
+    for name in without.split(',').map(str::trim).filter(|n| !n.is_empty()) {
+        if TOOLS.contains(&name) {
+            println!("cargo:rustc-cfg=without_{name}");
+        } else {
+            println!("cargo:warning=OFFSITE_TEST_WITHOUT: there is no tool {name:?}");
+        }
+    }
+}

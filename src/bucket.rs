@@ -1,0 +1,17 @@
+//! The source: listing and downloading, and no verb that writes. SDK types stop here.
+//!
+//! Promise P1 (read-only at the source) is held twice: no code here names an operation that
+//! changes a bucket, and every request passes a gate that lets only GET and HEAD through.
+
+mod client;
+mod download;
+mod failure;
+mod listing;
+mod pace;
+mod ranges;
+
+pub use client::{Bucket, Tuning};
+pub use download::Download;
+pub use failure::Failure;
+pub use listing::{Listing, Page};
+pub use pace::{Floor, Pace};

@@ -1,0 +1,263 @@
+//! The client: one bucket, one key, every request counted.
+
+use super::pace::Floor;
+use crate::config::{Addressing, SourceConfig};
+use crate::credentials::Credentials;
+use crate::error::{Error, Kind, Result};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{
+    BehaviorVersion, ConfigBag, Intercept, Region, RequestChecksumCalculation,
+    ResponseChecksumValidation, RuntimeComponents, SharedHttpClient, StalledStreamProtectionConfig,
+};
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How requests are timed, repeated and cut into ranges. The defaults are for a home line; tests
+/// set shorter ones.
+#[derive(Clone, Debug)]
+pub struct Tuning {
+    /// How long a connection may take to open.
+    pub connect: Duration,
+    /// How long the network may be silent within one answer.
+    pub idle: Duration,
+    /// A transfer slower than this is cut and begun again where it stopped.
+    pub floor: Floor,
+    /// How often a request or a broken body is tried, the first time included.
+    pub attempts: u32,
+    /// The first wait before trying again; it doubles each time, with jitter.
+    pub backoff: Duration,
+    /// The longest wait before trying again.
+    pub longest_backoff: Duration,
+    /// Objects of at least this many bytes are fetched in ranges.
+    pub large: u64,
+    /// Bytes of one range. Times `ranges_at_once`: the memory a download takes.
+    pub range: u64,
+    /// How many ranges of one object are under way at once.
+    pub ranges_at_once: usize,
+    /// Keys asked for in one page of a listing; S3 answers at most 1,000.
+    pub page: i32,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(15),
+            idle: Duration::from_secs(60),
+            floor: Floor::default(),
+            attempts: 5,
+            backoff: Duration::from_millis(500),
+            longest_backoff: Duration::from_secs(20),
+            large: 32 << 20,
+            range: 4 << 20,
+            ranges_at_once: 4,
+            page: 1000,
+        }
+    }
+}
+
+impl Tuning {
+    /// How long to wait before try number `tries` (the first repetition is 1): exponential, with
+    /// full jitter over its upper half, so that many transfers do not come back at once.
+    pub fn wait_before(&self, tries: u32) -> Duration {
+        let doubled = self
+            .backoff
+            .saturating_mul(1 << tries.saturating_sub(1).min(16));
+        doubled
+            .min(self.longest_backoff)
+            .mul_f64(0.5 + fastrand::f64() / 2.0)
+    }
+}
+
+/// One bucket, read with one key. Cloned freely.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    pub(super) client: Client,
+    pub(super) name: Arc<str>,
+    pub(super) prefix: Arc<str>,
+    pub(super) endpoint: Arc<str>,
+    pub(super) tuning: Arc<Tuning>,
+    requests: Arc<AtomicU64>,
+}
+
+impl Bucket {
+    /// A client for `source`. Sends nothing yet.
+    pub fn new(source: &SourceConfig, credentials: &Credentials, tuning: Tuning) -> Result<Self> {
+        let requests = Arc::new(AtomicU64::new(0));
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(tuning.connect)
+            .read_timeout(tuning.idle)
+            .build();
+        let retries = RetryConfig::standard()
+            .with_max_attempts(tuning.attempts)
+            .with_initial_backoff(tuning.backoff)
+            .with_max_backoff(tuning.longest_backoff);
+        let path_style = match source.addressing {
+            Addressing::Auto => source.endpoint.is_some(),
+            Addressing::Path => true,
+            Addressing::Virtual => false,
+        };
+        let mut config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .http_client(http_client(source.ca_file.as_deref())?)
+            .credentials_provider(credentials.provider())
+            .region(Region::new(source.region.clone()))
+            .force_path_style(path_style)
+            .timeout_config(timeouts)
+            .retry_config(retries)
+            // We validate ourselves, from the stored digests; and servers that know no checksums
+            // refuse requests that carry them unasked.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+            // Ours also catches a transfer that trickles; see `pace`.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .interceptor(Gate(requests.clone()));
+        if let Some(endpoint) = &source.endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        Ok(Self {
+            client: Client::from_conf(config.build()),
+            name: source.bucket.as_str().into(),
+            prefix: source.filter.prefix().into(),
+            endpoint: source.endpoint.as_deref().unwrap_or("AWS").into(),
+            tuning: Arc::new(tuning),
+            requests,
+        })
+    }
+
+    /// Requests sent so far, repetitions included.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// The sizes and times in force.
+    pub fn tuning(&self) -> &Tuning {
+        &self.tuning
+    }
+}
+
+/// TLS by rustls with ring, the system's roots plus `ca_file`, and the proxy that the
+/// environment names.
+fn http_client(ca_file: Option<&Path>) -> Result<SharedHttpClient> {
+    let mut roots = TrustStore::default();
+    if let Some(file) = ca_file {
+        roots = roots.with_pem_certificate(read_ca(file)?);
+    }
+    let context = TlsContext::builder()
+        .with_trust_store(roots)
+        .build()
+        .map_err(|e| Error::new(Kind::Usage, "cannot set up TLS").because(e))?;
+    // The builder's own `build_https` knows no proxy: the connector is put together here.
+    Ok(
+        aws_smithy_http_client::Builder::new().build_with_connector_fn(
+            move |settings, components| {
+                let mut connector = Connector::builder().proxy_config(ProxyConfig::from_env());
+                connector.set_connector_settings(settings.cloned());
+                connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+                connector
+                    .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+                    .tls_context(context.clone())
+                    .build()
+            },
+        ),
+    )
+}
+
+/// The bytes of a PEM file whose every certificate parses. The client would skip a file without
+/// certificates silently and panic at a malformed one.
+fn read_ca(file: &Path) -> Result<Vec<u8>> {
+    let bad = |why: String| {
+        let what = format!("ca_file {} cannot be used", file.display());
+        Error::new(Kind::Usage, what)
+            .because(why)
+            .hint("it must hold at least one certificate in PEM form (-----BEGIN CERTIFICATE-----)")
+    };
+    let pem = std::fs::read(file).map_err(|e| bad(e.to_string()))?;
+    let certificates = CertificateDer::pem_slice_iter(&pem)
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .map_err(|e| bad(e.to_string()))?;
+    if certificates.is_empty() {
+        return Err(bad("it holds no certificate".to_owned()));
+    }
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in certificates {
+        roots.add(certificate).map_err(|e| bad(e.to_string()))?;
+    }
+    Ok(pem)
+}
+
+/// Counts every request on its way out, and lets only GET and HEAD through.
+#[derive(Debug)]
+struct Gate(Arc<AtomicU64>);
+
+impl Intercept for Gate {
+    fn name(&self) -> &'static str {
+        "read-only gate"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let method = context.request().method();
+        if !matches!(method, "GET" | "HEAD") {
+            return Err(format!(
+                "a {method} request was about to be sent; this program only reads"
+            )
+            .into());
+        }
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_and_are_bounded() {
+        let tuning = Tuning::default();
+        for (tries, longest) in [(1, 500), (2, 1000), (3, 2000), (9, 20_000), (60, 20_000)] {
+            for _ in 0..100 {
+                let wait = tuning.wait_before(tries);
+                assert!(wait <= Duration::from_millis(longest), "{tries}: {wait:?}");
+                assert!(
+                    wait >= Duration::from_millis(longest / 2),
+                    "{tries}: {wait:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_bad_ca_file_is_an_error_and_no_panic() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ca.pem");
+        for bytes in [
+            &b"not a certificate"[..],
+            b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            b"-----BEGIN CERTIFICATE-----\n!!\n",
+            b"",
+        ] {
+            std::fs::write(&file, bytes).unwrap();
+            let error = http_client(Some(&file)).unwrap_err();
+            assert!(error.to_string().contains("ca.pem"), "{error}");
+            assert_eq!(error.kind(), Kind::Usage);
+        }
+        let missing = http_client(Some(&dir.path().join("none.pem"))).unwrap_err();
+        assert!(missing.to_string().contains("none.pem"), "{missing}");
+    }
+}

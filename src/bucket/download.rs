@@ -1,0 +1,259 @@
+//! Bytes of one object, in order: a small one in one answer, a large one in ranges side by side.
+
+use super::client::Bucket;
+use super::failure::{Failure, Needs, causes};
+use super::pace::Pace;
+use super::ranges::Ranges;
+use crate::digest::{Algorithm, Checksum, Evidence};
+use crate::error::{Error, Kind};
+use crate::object::{Answer, Identity, ObjectKey};
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
+use std::time::Instant;
+
+/// A download under way: what the bucket said of the bytes, and the bytes.
+#[derive(Debug)]
+pub struct Download {
+    answer: Answer,
+    evidence: Evidence,
+    chunks: Chunks,
+}
+
+#[derive(Debug)]
+enum Chunks {
+    One(Body),
+    Many(Ranges),
+}
+
+impl Bucket {
+    /// Asks for the bytes of a listed version.
+    ///
+    /// Every request carries `If-Match` with the listed ETag, so that an object overwritten since
+    /// is [`Failure::Changed`] and never a mixture.
+    pub async fn open(&self, key: &ObjectKey, identity: &Identity) -> Result<Download, Failure> {
+        if identity.size >= self.tuning.large {
+            return self.open_large(key, identity).await;
+        }
+        let got = self
+            .client
+            .get_object()
+            .bucket(&*self.name)
+            .key(key.as_str())
+            .set_version_id(identity.version_id.clone())
+            .set_if_match(if_match(identity))
+            .customize()
+            // Set by hand: through `checksum_mode` the SDK would validate as well, and
+            // mistake a composite checksum for one of the body.
+            .mutate_request(|request| {
+                request
+                    .headers_mut()
+                    .insert("x-amz-checksum-mode", "ENABLED");
+            })
+            .send()
+            .await
+            .map_err(|e| self.failure(Needs::GetObject, e))?;
+        Ok(Download {
+            answer: answer_of(&got),
+            evidence: evidence_of(&got, identity),
+            chunks: Chunks::One(Body::new(self, got.body)),
+        })
+    }
+
+    /// Ranged answers carry no checksum of the whole: a HEAD asks for it first.
+    async fn open_large(&self, key: &ObjectKey, identity: &Identity) -> Result<Download, Failure> {
+        let head = self
+            .client
+            .head_object()
+            .bucket(&*self.name)
+            .key(key.as_str())
+            .set_version_id(identity.version_id.clone())
+            .set_if_match(if_match(identity))
+            .checksum_mode(ChecksumMode::Enabled)
+            .send()
+            .await
+            .map_err(|e| self.failure(Needs::GetObject, e))?;
+        let first = First {
+            etag: head.e_tag().unwrap_or_default().to_owned(),
+            version_id: head.version_id().map(str::to_owned),
+            modified: head.last_modified().map(|at| at.secs()),
+            total: head.content_length().and_then(|n| u64::try_from(n).ok()),
+        };
+        if first.etag.trim_matches('"') != identity.etag {
+            return Err(Failure::Changed);
+        }
+        Ok(Download {
+            answer: answer_of(&head),
+            evidence: evidence_of(&head, identity),
+            chunks: Chunks::Many(Ranges::new(self, key, identity, first)),
+        })
+    }
+}
+
+impl Download {
+    /// What the bucket said besides the bytes.
+    pub fn answer(&self) -> &Answer {
+        &self.answer
+    }
+
+    /// What the bucket promised about the bytes.
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// Leaves out the first `offset` bytes, which an earlier run brought; true if that can be
+    /// done, which is so for a large object before its first bytes were taken.
+    pub fn skip_to(&mut self, offset: u64) -> bool {
+        match &mut self.chunks {
+            Chunks::One(_) => false,
+            Chunks::Many(ranges) => ranges.skip_to(offset),
+        }
+    }
+
+    /// The next bytes, in order, or nothing after the last.
+    ///
+    /// A small object's broken answer is [`Failure::Passing`] and the caller begins again; a
+    /// large one's ranges are repeated in here.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+        match &mut self.chunks {
+            Chunks::One(body) => body.next().await,
+            Chunks::Many(ranges) => ranges.next().await,
+        }
+    }
+}
+
+/// What the first answer of a ranged download said: every later one must repeat it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct First {
+    pub(super) etag: String,
+    pub(super) version_id: Option<String>,
+    pub(super) modified: Option<i64>,
+    pub(super) total: Option<u64>,
+}
+
+/// One answer's body, watched: silence and trickling end it.
+#[derive(Debug)]
+pub(super) struct Body {
+    stream: ByteStream,
+    pace: Pace,
+    bucket: Bucket,
+}
+
+impl Body {
+    pub(super) fn new(bucket: &Bucket, stream: ByteStream) -> Self {
+        Self {
+            stream,
+            pace: Pace::new(bucket.tuning.floor),
+            bucket: bucket.clone(),
+        }
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+        let asked = Instant::now();
+        let broken = |why: String| {
+            Failure::Passing(
+                Error::new(
+                    Kind::Run,
+                    format!("the transfer from {} broke off", self.bucket.endpoint),
+                )
+                .because(why),
+            )
+        };
+        let idle = self.bucket.tuning.idle;
+        match tokio::time::timeout(idle, self.stream.next()).await {
+            Err(_) => Err(broken(format!("nothing came for {} s", idle.as_secs()))),
+            Ok(None) => Ok(None),
+            Ok(Some(Err(e))) => Err(broken(causes(&e))),
+            Ok(Some(Ok(bytes))) => {
+                if self.pace.holds(bytes.len() as u64, asked.elapsed()) {
+                    Ok(Some(bytes.into()))
+                } else {
+                    let floor = self.bucket.tuning.floor;
+                    let kib = floor.rate >> 10;
+                    let over = floor.over.as_secs();
+                    Err(broken(format!(
+                        "it was slower than {kib} KiB/s over {over} s"
+                    )))
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn if_match(identity: &Identity) -> Option<String> {
+    (!identity.etag.is_empty()).then(|| format!("\"{}\"", identity.etag))
+}
+
+/// Reads the same facts from a GET's and a HEAD's answer, which are two types with one face.
+trait Facts {
+    fn answer(&self) -> Answer;
+    fn checksums(&self) -> [(Algorithm, Option<&str>); 5];
+    fn checksum_type(&self) -> Option<&ChecksumType>;
+    /// Whether the ETag is known not to be an MD5: SSE-KMS and SSE-C (S3 API reference, "Object").
+    fn etag_opaque(&self) -> bool;
+}
+
+macro_rules! facts {
+    ($output:ty) => {
+        impl Facts for $output {
+            fn answer(&self) -> Answer {
+                let sse = self
+                    .server_side_encryption()
+                    .map(|sse| sse.as_str().to_owned());
+                Answer {
+                    version_id: self
+                        .version_id()
+                        .filter(|id| *id != "null")
+                        .map(str::to_owned),
+                    content_type: self.content_type().map(str::to_owned),
+                    encryption: match self.sse_customer_algorithm() {
+                        Some(_) => Some("sse-c".to_owned()),
+                        None => sse,
+                    },
+                }
+            }
+            fn checksums(&self) -> [(Algorithm, Option<&str>); 5] {
+                [
+                    (Algorithm::Crc32, self.checksum_crc32()),
+                    (Algorithm::Crc32c, self.checksum_crc32_c()),
+                    (Algorithm::Crc64Nvme, self.checksum_crc64_nvme()),
+                    (Algorithm::Sha1, self.checksum_sha1()),
+                    (Algorithm::Sha256, self.checksum_sha256()),
+                ]
+            }
+            fn checksum_type(&self) -> Option<&ChecksumType> {
+                self.checksum_type()
+            }
+            fn etag_opaque(&self) -> bool {
+                self.sse_customer_algorithm().is_some()
+                    || self.ssekms_key_id().is_some()
+                    || self
+                        .server_side_encryption()
+                        .is_some_and(|sse| sse.as_str().starts_with("aws:kms"))
+            }
+        }
+    };
+}
+facts!(GetObjectOutput);
+facts!(HeadObjectOutput);
+
+fn answer_of(output: &impl Facts) -> Answer {
+    output.answer()
+}
+
+fn evidence_of(output: &impl Facts, identity: &Identity) -> Evidence {
+    let kind = output.checksum_type().map(ChecksumType::as_str);
+    Evidence {
+        size: identity.size,
+        etag: identity.etag.clone(),
+        etag_opaque: output.etag_opaque(),
+        checksums: output
+            .checksums()
+            .into_iter()
+            .filter_map(|(algorithm, value)| {
+                Some(Checksum::new(algorithm, value?, kind, &identity.etag))
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,205 @@
+//! The listing: pages of current versions, in whatever order the server has.
+
+use super::client::Bucket;
+use super::failure::{Failure, Needs};
+use crate::error::{Error, Kind, Result};
+use crate::object::{Identity, Listed, ObjectKey, from_ms, printable};
+use aws_sdk_s3::types::{EncodingType, Object};
+use percent_encoding::percent_decode_str;
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// One page of a listing.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The objects on it, in the server's order.
+    pub objects: Vec<Listed>,
+    /// Keys that are no keys (not UTF-8, empty, too long), made printable: they cannot be asked
+    /// for.
+    pub strange: Vec<String>,
+}
+
+/// A listing under way: ListObjectsV2, always url-encoded, because a key with a control
+/// character makes the XML of an unencoded answer unreadable.
+///
+/// A server that repeats a continuation token or a page would be listed for ever: that is an
+/// error. What it leaves out is for the caller to notice: an object missing here is gone only
+/// when a HEAD says so ([`Bucket::exists`]).
+#[derive(Debug)]
+pub struct Listing {
+    bucket: Bucket,
+    next: Next,
+    tokens: HashSet<u64>,
+    pages: HashSet<u64>,
+}
+
+#[derive(Debug)]
+enum Next {
+    First,
+    Token(String),
+    End,
+}
+
+impl Bucket {
+    /// Begins a listing of everything under the source's prefix.
+    pub fn list(&self) -> Listing {
+        Listing {
+            bucket: self.clone(),
+            next: Next::First,
+            tokens: HashSet::new(),
+            pages: HashSet::new(),
+        }
+    }
+
+    /// Whether `key` is there now: one HEAD.
+    pub async fn exists(&self, key: &ObjectKey) -> Result<bool, Failure> {
+        let head = self
+            .client
+            .head_object()
+            .bucket(&*self.name)
+            .key(key.as_str());
+        match head.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match self.failure(Needs::GetObject, error) {
+                Failure::Gone => Ok(false),
+                other => Err(other),
+            },
+        }
+    }
+}
+
+impl Listing {
+    /// The next page, or nothing after the last.
+    pub async fn next(&mut self) -> Result<Option<Page>> {
+        let token = match std::mem::replace(&mut self.next, Next::End) {
+            Next::End => return Ok(None),
+            Next::First => None,
+            Next::Token(token) => Some(token),
+        };
+        let bucket = &self.bucket;
+        let answer = bucket
+            .client
+            .list_objects_v2()
+            .bucket(&*bucket.name)
+            .set_prefix((!bucket.prefix.is_empty()).then(|| bucket.prefix.to_string()))
+            .encoding_type(EncodingType::Url)
+            .max_keys(bucket.tuning.page)
+            .set_continuation_token(token)
+            .send()
+            .await
+            .map_err(|e| {
+                let subject = format!("the listing of bucket {}", bucket.name);
+                bucket.failure(Needs::ListBucket, e).into_error(&subject)
+            })?;
+        let encoded = answer.encoding_type() == Some(&EncodingType::Url);
+        let page = read_page(answer.contents(), encoded);
+        self.advance(
+            &page,
+            answer.is_truncated() == Some(true),
+            answer.next_continuation_token(),
+        )?;
+        Ok(Some(page))
+    }
+
+    /// Decides where the listing goes on, and notices one that goes round in circles.
+    fn advance(&mut self, page: &Page, truncated: bool, token: Option<&str>) -> Result<()> {
+        let broken = |what: &str| {
+            Error::new(
+                Kind::Run,
+                format!("the listing of bucket {} {what}", self.bucket.name),
+            )
+            .hint("the server's listing cannot be trusted now; nothing was concluded from it, and the next run lists again")
+        };
+        let keys: Vec<&str> = page.objects.iter().map(|o| o.key.as_str()).collect();
+        if !keys.is_empty() && !self.pages.insert(digest_of(&keys)) {
+            return Err(broken("shows the same page twice"));
+        }
+        if !truncated {
+            return Ok(());
+        }
+        let token = token.ok_or_else(|| broken("stops in the middle, without a token to go on"))?;
+        if !self.tokens.insert(digest_of(&token)) {
+            return Err(broken("repeats a continuation token"));
+        }
+        self.next = Next::Token(token.to_owned());
+        Ok(())
+    }
+}
+
+fn digest_of(what: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn read_page(contents: &[Object], encoded: bool) -> Page {
+    let mut page = Page::default();
+    for object in contents {
+        let raw = object.key().unwrap_or_default();
+        match decode(raw, encoded) {
+            Some(key) => page.objects.push(listed(key, object)),
+            None => page.strange.push(printable(raw)),
+        }
+    }
+    page
+}
+
+/// The key that a url-encoded listing names. S3 writes a space as `+` and a plus as `%2B`
+/// (`application/x-www-form-urlencoded`).
+fn decode(raw: &str, encoded: bool) -> Option<ObjectKey> {
+    let key = if encoded {
+        let spaced = raw.replace('+', " ");
+        percent_decode_str(&spaced).decode_utf8().ok()?.into_owned()
+    } else {
+        raw.to_owned()
+    };
+    ObjectKey::new(key).ok()
+}
+
+fn listed(key: ObjectKey, object: &Object) -> Listed {
+    let modified = object
+        .last_modified()
+        .and_then(|at| at.to_millis().ok())
+        .unwrap_or_default();
+    Listed {
+        key,
+        identity: Identity {
+            version_id: None,
+            etag: object
+                .e_tag()
+                .unwrap_or_default()
+                .trim_matches('"')
+                .to_owned(),
+            size: object
+                .size()
+                .and_then(|size| u64::try_from(size).ok())
+                .unwrap_or_default(),
+            last_modified: from_ms(modified),
+        },
+        storage_class: object
+            .storage_class()
+            .map(|class| class.as_str().to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_decoded_as_s3_encodes_them() {
+        for (raw, key) in [
+            ("a/b.txt", "a/b.txt"),
+            ("a+b", "a b"),
+            ("a%2Bb", "a+b"),
+            ("a%0Ab%00", "a\nb\0"),
+            ("%C3%A9", "é"),
+            ("100%25", "100%"),
+        ] {
+            assert_eq!(decode(raw, true).unwrap().as_str(), key, "{raw}");
+        }
+        assert_eq!(decode("a+b%20", false).unwrap().as_str(), "a+b%20");
+        assert!(decode("%FF", true).is_none());
+        assert!(decode("", true).is_none());
+    }
+}

@@ -1,0 +1,383 @@
+//! Applying journal records: the one way a version, run, event or finding gets into the catalogue.
+
+use super::rows::{number, told_by, version_id};
+use super::{Catalogue, prepare};
+use crate::error::Result;
+use crate::object::{
+    Answer, Durable, Fact, Identity, JournalPosition, Moved, ObjectKey, PlaceRecord, Record, State,
+    Timestamp,
+};
+use rusqlite::{Connection, OptionalExtension as _, Params, Statement, params};
+use std::cell::RefCell;
+use std::collections::{HashMap, hash_map::Entry};
+
+/// Where versions stand that are not the newest good one, relative to the source's folder.
+const HISTORY: &str = "history/";
+
+impl Catalogue {
+    /// Records what is durable on the drive, in one transaction, with the journal's position.
+    ///
+    /// A group that is applied already (its position is not after the catalogue's) changes
+    /// nothing, so a journal can be replayed from anywhere before it.
+    pub fn record(&mut self, group: &impl Durable) -> Result<()> {
+        apply(&mut self.db, group).map_err(|e| self.fault(e))
+    }
+}
+
+fn apply(db: &mut Connection, group: &impl Durable) -> rusqlite::Result<()> {
+    let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let at = group.position();
+    tx.execute(
+        "INSERT INTO source (name, bucket, prefix) VALUES (?1, '', '') ON CONFLICT DO NOTHING",
+        [at.source.as_str()],
+    )?;
+    let (source, before): (i64, Option<(i64, i64)>) = tx.query_row(
+        "SELECT s.id, p.run, p.\"offset\" FROM source AS s
+         LEFT JOIN position AS p ON p.source_id = s.id WHERE s.name = ?1",
+        [at.source.as_str()],
+        |row| {
+            let run: Option<i64> = row.get(1)?;
+            Ok((row.get(0)?, run.zip(row.get(2)?)))
+        },
+    )?;
+    if before >= Some((number(at.run), number(at.offset))) {
+        return Ok(());
+    }
+    let hand = Hand {
+        db: &tx,
+        ready: RefCell::default(),
+        source,
+        run: number(at.run),
+    };
+    for record in group.records() {
+        hand.apply(record)?;
+    }
+    hand.moved_to(at)?;
+    drop(hand);
+    tx.commit()
+}
+
+/// What applies the records of one group: a transaction and its prepared statements.
+pub(super) struct Hand<'t> {
+    db: &'t Connection,
+    ready: RefCell<HashMap<&'static str, Statement<'t>>>,
+    pub(super) source: i64,
+    pub(super) run: i64,
+}
+
+/// A version's row as a record wants it.
+struct Row<'r> {
+    key: &'r ObjectKey,
+    identity: &'r Identity,
+    answer: &'r Answer,
+    state: &'r str,
+    in_bucket: &'static str,
+    sha256: &'r [u8],
+    evidence: &'static str,
+    proofs: String,
+    path: &'r str,
+    bytes: i64,
+    sums_at: Option<i64>,
+    first_seen: i64,
+    stored_at: i64,
+    missed_at: Option<i64>,
+    /// Whether a row that is known keeps what it says of the bucket and of its times.
+    keep: bool,
+}
+
+impl<'t> Hand<'t> {
+    /// Uses the statement `sql`, prepared once a group.
+    fn with<T>(
+        &self,
+        sql: &'static str,
+        work: impl FnOnce(&mut Statement<'t>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let mut ready = self.ready.borrow_mut();
+        match ready.entry(sql) {
+            Entry::Occupied(entry) => work(entry.into_mut()),
+            Entry::Vacant(entry) => work(entry.insert(prepare(self.db, sql)?)),
+        }
+    }
+
+    pub(super) fn execute(&self, sql: &'static str, params: impl Params) -> rusqlite::Result<()> {
+        self.with(sql, |statement| statement.execute(params).map(drop))
+    }
+
+    fn apply(&self, record: &Record) -> rusqlite::Result<()> {
+        match record {
+            Record::Place(place) => self.place(place),
+            Record::Move(moved) => self.rename(moved),
+            Record::Fact(fact) => self.fact(fact),
+        }
+    }
+
+    fn fact(&self, fact: &Fact) -> rusqlite::Result<()> {
+        match fact {
+            Fact::Touch { .. } => self.touch(fact),
+            Fact::Noted {
+                key,
+                identity,
+                state,
+                at,
+            } => self.noted(key, identity, *state, *at),
+            Fact::Gone { key, identity, at } => self.gone(key, identity, *at),
+            Fact::Back { key, identity, at } => self.back(key, identity, *at),
+            Fact::RunStart(start) => self.run_start(start),
+            Fact::RunEnd(end) => self.run_end(end),
+            Fact::Event(event) => self.event(event),
+            Fact::Finding(finding) => self.finding(finding),
+            Fact::Ack(ack) => self.ack(ack),
+        }
+    }
+
+    fn place(&self, place: &PlaceRecord) -> rusqlite::Result<()> {
+        let at = place.at.as_millisecond();
+        let sums_at = place.sums_at.map(number);
+        if let Some(displaced) = &place.displaced {
+            self.repath(&place.path, &displaced.to, displaced.sums_at)?;
+        }
+        // A held version that the owner accepted: its file moves, the bucket shows what it did.
+        let accepted = place.from.starts_with(HISTORY);
+        if accepted {
+            self.execute(
+                "UPDATE version SET path = ?3, sums_at = ?4, state = 'stored'
+                 WHERE source_id = ?1 AND path = ?2",
+                params![self.source, place.from, place.path, sums_at],
+            )?;
+        }
+        // Stored, but not under latest/: an older version of a versioned bucket.
+        let older = place.state == State::Stored && place.path.starts_with(HISTORY);
+        self.put(&Row {
+            key: &place.key,
+            identity: &place.identity,
+            answer: &place.answer,
+            state: place.state.as_str(),
+            in_bucket: if older { "noncurrent" } else { "current" },
+            sha256: &place.sha256.0,
+            evidence: place.evidence.as_str(),
+            proofs: json(&place.proofs)?,
+            path: &place.path,
+            bytes: number(place.bytes),
+            sums_at,
+            first_seen: at,
+            stored_at: at,
+            missed_at: older.then_some(at),
+            keep: accepted || older,
+        })?;
+        if !accepted && !older {
+            self.replace_others(&place.key, &place.identity, place.at)?;
+        }
+        for name in &place.names {
+            self.execute(
+                "INSERT INTO name (source_id, folder, folded, name) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO NOTHING",
+                params![self.source, name.folder, name.folded, name.name],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// A new identity of bytes that stand there already takes over from the row they came with.
+    fn touch(&self, fact: &Fact) -> rusqlite::Result<()> {
+        let Fact::Touch {
+            key,
+            identity,
+            answer,
+            sha256,
+            evidence,
+            proofs,
+            path,
+            at,
+        } = fact
+        else {
+            return Ok(());
+        };
+        let standing = self.with(
+            "SELECT state, sums_at, stored_at, max(bytes) FROM version
+             WHERE source_id = ?1 AND path = ?2 GROUP BY path",
+            |statement| {
+                let found = statement.query_row(params![self.source, path], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                });
+                found.optional()
+            },
+        )?;
+        let at_ms = at.as_millisecond();
+        let (state, sums_at, stored_at, bytes): (String, _, Option<i64>, _) =
+            standing.unwrap_or_else(|| ("stored".to_owned(), None, None, number(identity.size)));
+        self.put(&Row {
+            key,
+            identity,
+            answer,
+            state: &state,
+            in_bucket: "current",
+            sha256: &sha256.0,
+            evidence: evidence.as_str(),
+            proofs: json(proofs)?,
+            path,
+            bytes,
+            sums_at,
+            first_seen: at_ms,
+            stored_at: stored_at.unwrap_or(at_ms),
+            missed_at: None,
+            keep: false,
+        })?;
+        self.replace_others(key, identity, *at)
+    }
+
+    /// Writes a version's row over the one of the same identity, if there is one.
+    fn put(&self, row: &Row<'_>) -> rusqlite::Result<()> {
+        self.execute(
+            "INSERT INTO version (source_id, key, version_id, etag, size, last_modified,
+               answered_version_id, content_type, encryption, state, in_bucket, sha256, evidence,
+               proofs, path, bytes, sums_at, first_seen, stored_at, missed_at, run)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+               ?18, ?19, ?20, ?21)
+             ON CONFLICT (source_id, key, identity) DO UPDATE SET
+               etag = excluded.etag, size = excluded.size, last_modified = excluded.last_modified,
+               answered_version_id = excluded.answered_version_id,
+               content_type = excluded.content_type, encryption = excluded.encryption,
+               state = excluded.state, sha256 = excluded.sha256, evidence = excluded.evidence,
+               proofs = excluded.proofs, path = excluded.path, bytes = excluded.bytes,
+               sums_at = excluded.sums_at, run = excluded.run,
+               in_bucket = iif(?22, in_bucket, excluded.in_bucket),
+               missed_at = iif(?22, missed_at, excluded.missed_at),
+               stored_at = iif(?22, coalesce(stored_at, excluded.stored_at), excluded.stored_at)",
+            params![
+                self.source,
+                row.key.as_str(),
+                version_id(row.identity),
+                row.identity.etag,
+                number(row.identity.size),
+                row.identity.last_modified.as_millisecond(),
+                row.answer.version_id,
+                row.answer.content_type,
+                row.answer.encryption,
+                row.state,
+                row.in_bucket,
+                row.sha256,
+                row.evidence,
+                row.proofs,
+                row.path,
+                row.bytes,
+                row.sums_at,
+                row.first_seen,
+                row.stored_at,
+                row.missed_at,
+                self.run,
+                row.keep,
+            ],
+        )?;
+        // Of the rows that share the file, this one now stands for its bytes.
+        self.execute(
+            "UPDATE version SET bytes = 0 WHERE source_id = ?1 AND path = ?2 AND bytes <> 0
+             AND (key, identity) <> (?3, ?4)",
+            params![
+                self.source,
+                row.path,
+                row.key.as_str(),
+                told_by(row.identity)
+            ],
+        )
+    }
+
+    /// Whatever else of `key` the bucket showed, it shows `identity` instead.
+    fn replace_others(
+        &self,
+        key: &ObjectKey,
+        identity: &Identity,
+        at: Timestamp,
+    ) -> rusqlite::Result<()> {
+        self.execute(
+            "UPDATE version SET in_bucket = 'gone', missed_at = ?4
+             WHERE source_id = ?1 AND key = ?2 AND identity <> ?3 AND in_bucket = 'current'",
+            params![
+                self.source,
+                key.as_str(),
+                told_by(identity),
+                at.as_millisecond()
+            ],
+        )
+    }
+
+    /// Every row that names the file `from` names it `to`.
+    fn repath(&self, from: &str, to: &str, sums_at: Option<u64>) -> rusqlite::Result<()> {
+        self.execute(
+            "UPDATE version SET path = ?3, sums_at = ?4 WHERE source_id = ?1 AND path = ?2",
+            params![self.source, from, to, sums_at.map(number)],
+        )
+    }
+
+    fn rename(&self, moved: &Moved) -> rusqlite::Result<()> {
+        self.repath(&moved.from, &moved.to, moved.sums_at)
+    }
+
+    /// A version without bytes. A row that has bytes keeps them, unless they were removed by rule.
+    fn noted(
+        &self,
+        key: &ObjectKey,
+        identity: &Identity,
+        state: State,
+        at: Timestamp,
+    ) -> rusqlite::Result<()> {
+        if state == State::Expired {
+            return self.execute(
+                "UPDATE version SET state = 'expired', path = NULL, bytes = 0, sums_at = NULL,
+                   run = ?4
+                 WHERE source_id = ?1 AND key = ?2 AND identity = ?3",
+                params![self.source, key.as_str(), told_by(identity), self.run],
+            );
+        }
+        self.execute(
+            "INSERT INTO version (source_id, key, version_id, etag, size, last_modified, state,
+               in_bucket, first_seen, run)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'current', ?8, ?9)
+             ON CONFLICT (source_id, key, identity) DO UPDATE SET
+               state = iif(path IS NULL, excluded.state, state),
+               in_bucket = 'current', missed_at = NULL, run = excluded.run",
+            params![
+                self.source,
+                key.as_str(),
+                version_id(identity),
+                identity.etag,
+                number(identity.size),
+                identity.last_modified.as_millisecond(),
+                state.as_str(),
+                at.as_millisecond(),
+                self.run,
+            ],
+        )?;
+        self.replace_others(key, identity, at)
+    }
+
+    fn gone(&self, key: &ObjectKey, id: &Identity, at: Timestamp) -> rusqlite::Result<()> {
+        self.execute(
+            "UPDATE version SET in_bucket = 'gone', missed_at = coalesce(missed_at, ?4)
+             WHERE source_id = ?1 AND key = ?2 AND identity = ?3",
+            params![self.source, key.as_str(), told_by(id), at.as_millisecond()],
+        )
+    }
+
+    fn back(&self, key: &ObjectKey, id: &Identity, at: Timestamp) -> rusqlite::Result<()> {
+        self.execute(
+            "UPDATE version SET in_bucket = 'current', missed_at = NULL
+             WHERE source_id = ?1 AND key = ?2 AND identity = ?3",
+            params![self.source, key.as_str(), told_by(id)],
+        )?;
+        self.replace_others(key, id, at)
+    }
+
+    fn moved_to(&self, at: &JournalPosition) -> rusqlite::Result<()> {
+        self.execute(
+            "INSERT INTO position (source_id, run, \"offset\", head) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET run = excluded.run, \"offset\" = excluded.\"offset\",
+               head = excluded.head",
+            params![self.source, self.run, number(at.offset), at.head.0],
+        )
+    }
+}
+
+/// `value` as the JSON that a column holds.
+pub(super) fn json<T: serde::Serialize + ?Sized>(value: &T) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
+}

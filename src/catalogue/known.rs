@@ -1,0 +1,168 @@
+//! What is known of a key: the join of a listing with the catalogue, and the names that are taken.
+
+use super::rows::{KNOWN, STORED, known, stored, told_by};
+use super::{Catalogue, prepare};
+use crate::error::Result;
+use crate::object::{Identity, Known, ObjectKey, SourceName, StoredVersion, Timestamp, from_ms};
+use rusqlite::params;
+use std::collections::HashMap;
+
+impl Catalogue {
+    /// The versions known of each of `keys`, for one page of a listing; unknown keys are left
+    /// out. One read transaction, finished when this returns.
+    pub fn known(
+        &self,
+        source: &SourceName,
+        keys: &[&ObjectKey],
+    ) -> Result<HashMap<ObjectKey, Vec<Known>>> {
+        let join = || -> rusqlite::Result<HashMap<ObjectKey, Vec<Known>>> {
+            // Locks are taken once a transaction: without one, once a key.
+            let tx = self.db.unchecked_transaction()?;
+            let mut versions = prepare(
+                &tx,
+                &format!(
+                    "SELECT {KNOWN} FROM version AS v
+                 WHERE v.source_id = (SELECT id FROM source WHERE name = ?1) AND v.key = ?2"
+                ),
+            )?;
+            let mut found: HashMap<ObjectKey, Vec<Known>> = HashMap::new();
+            for key in keys.iter().copied() {
+                if found.contains_key(key) {
+                    continue;
+                }
+                let rows = versions
+                    .query_map(params![source.as_str(), key.as_str()], known)?
+                    .collect::<rusqlite::Result<Vec<_>>>()?;
+                if !rows.is_empty() {
+                    found.insert(key.clone(), rows);
+                }
+            }
+            Ok(found)
+        };
+        join().map_err(|e| self.fault(e))
+    }
+
+    /// The highest row number of a version; 0 where there is none.
+    pub fn highest_row(&self) -> Result<i64> {
+        let highest = self.one("SELECT max(id) FROM version", [], |row| row.get(0))?;
+        Ok(highest.flatten().unwrap_or(0))
+    }
+
+    /// Up to `limit` versions that the bucket showed last time, with row numbers above
+    /// `after_id`, in the order of those.
+    pub fn unseen_candidates(
+        &self,
+        source: &SourceName,
+        after_id: i64,
+        limit: u32,
+    ) -> Result<Vec<Known>> {
+        self.unseen(source, after_id, limit, &|_| false)
+    }
+
+    /// The same, without the row numbers that `seen` knows: those are read from an index alone.
+    pub fn unseen(
+        &self,
+        source: &SourceName,
+        after_id: i64,
+        limit: u32,
+        seen: &dyn Fn(i64) -> bool,
+    ) -> Result<Vec<Known>> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let find = || -> rusqlite::Result<Vec<Known>> {
+            let tx = self.db.unchecked_transaction()?;
+            let mut current = prepare(
+                &tx,
+                "SELECT id FROM version INDEXED BY version_current
+                 WHERE source_id = (SELECT id FROM source WHERE name = ?1)
+                   AND in_bucket = 'current' AND id > ?2 ORDER BY id",
+            )?;
+            let mut version = prepare(
+                &tx,
+                &format!("SELECT {KNOWN} FROM version AS v WHERE v.id = ?1"),
+            )?;
+            let mut ids = current.query(params![source.as_str(), after_id])?;
+            let mut unseen = Vec::new();
+            while unseen.len() < limit
+                && let Some(row) = ids.next()?
+            {
+                let id: i64 = row.get(0)?;
+                if !seen(id) {
+                    unseen.push(version.query_row([id], known)?);
+                }
+            }
+            Ok(unseen)
+        };
+        find().map_err(|e| self.fault(e))
+    }
+
+    /// Whether `key` is the folder of another key that stands under `latest/` or is planned:
+    /// one that is strictly longer than `key` and a slash.
+    pub fn is_folder(&self, source: &SourceName, key: &ObjectKey) -> Result<bool> {
+        // In byte order every such key lies between `key/` and `key0`, as 0 follows the slash.
+        let (from, to) = (format!("{}/", key.as_str()), format!("{}0", key.as_str()));
+        self.any(
+            "SELECT 1 FROM version INDEXED BY version_identity
+             WHERE source_id = (SELECT id FROM source WHERE name = ?1) AND key > ?2 AND key < ?3
+               AND state IN ('stored', 'held')
+               AND path >= 'latest/' AND path < 'latest0'
+             UNION ALL
+             SELECT 1 FROM plan WHERE source_id = (SELECT id FROM source WHERE name = ?1)
+               AND key > ?2 AND key < ?3
+             LIMIT 1",
+            params![source.as_str(), from, to],
+        )
+    }
+
+    /// The version of `key` that stands under `latest/`. Where several share the file: the one
+    /// that the bucket shows, else the one that was seen last.
+    pub fn latest_of(&self, source: &SourceName, key: &str) -> Result<Option<Known>> {
+        let sql = format!(
+            "SELECT {KNOWN} FROM version AS v INDEXED BY version_identity
+             WHERE v.source_id = (SELECT id FROM source WHERE name = ?1) AND v.key = ?2
+               AND v.path >= 'latest/' AND v.path < 'latest0'
+             ORDER BY v.in_bucket = 'current' DESC, v.first_seen DESC, v.id DESC LIMIT 1"
+        );
+        self.one(&sql, params![source.as_str(), key], known)
+    }
+
+    /// How a name that folds to `folded` is spelt in `folder`, if one is there.
+    pub fn name_taken(
+        &self,
+        source: &SourceName,
+        folder: &str,
+        folded: &str,
+    ) -> Result<Option<String>> {
+        self.one(
+            "SELECT name FROM name WHERE source_id = (SELECT id FROM source WHERE name = ?1)
+             AND folder = ?2 AND folded = ?3",
+            params![source.as_str(), folder, folded],
+            |row| row.get(0),
+        )
+    }
+
+    /// When any version of `key` was first seen.
+    pub fn first_seen(&self, source: &SourceName, key: &ObjectKey) -> Result<Option<Timestamp>> {
+        let seen: Option<Option<i64>> = self.one(
+            "SELECT min(first_seen) FROM version
+             WHERE source_id = (SELECT id FROM source WHERE name = ?1) AND key = ?2",
+            params![source.as_str(), key.as_str()],
+            |row| row.get(0),
+        )?;
+        Ok(seen.flatten().map(from_ms))
+    }
+
+    /// The version of `key` with this identity.
+    pub fn by_identity(
+        &self,
+        source: &SourceName,
+        key: &ObjectKey,
+        identity: &Identity,
+    ) -> Result<Option<StoredVersion>> {
+        let sql = format!(
+            "SELECT {STORED} FROM version AS v JOIN source AS s ON s.id = v.source_id
+             WHERE s.name = ?1 AND v.key = ?2 AND v.identity = ?3"
+        );
+        let params = params![source.as_str(), key.as_str(), told_by(identity)];
+        self.one(&sql, params, stored)
+    }
+}

@@ -1,0 +1,305 @@
+//! Opening and closing the database file: pragmas, schema versions, read-only drives.
+
+use super::{Catalogue, REBUILD, fault};
+use crate::error::{Error, Kind, Result};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// `PRAGMA application_id`: "offs" in ASCII, which `file(1)` shows.
+const APPLICATION_ID: i64 = 0x6f66_6673;
+
+/// What turns the schema of version n (the position here) into that of n + 1. A released entry
+/// is never changed.
+const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+
+/// How long to wait for another program that has the file locked.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// How SQLite keeps a transaction whole; which one fits is a property of the file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JournalMode {
+    /// A write-ahead log: ext4, xfs, btrfs, f2fs. It needs shared memory, which the others lack
+    /// (<https://sqlite.org/wal.html>).
+    Wal,
+    /// A rollback journal that stays beside the database: exFAT, NTFS, NFS, SMB.
+    Persist,
+}
+
+impl JournalMode {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Wal => "wal",
+            Self::Persist => "persist",
+        }
+    }
+}
+
+/// What is set for everybody, and how it reads back.
+const PRAGMAS: [(&str, &str, &str); 5] = [
+    // A drive that goes away under a mapping kills the process (SIGBUS) where a read would fail.
+    ("mmap_size", "0", "0"),
+    ("temp_store", "MEMORY", "2"),
+    // In KiB when negative (<https://sqlite.org/pragma.html#pragma_cache_size>).
+    ("cache_size", "-4096", "-4096"),
+    // The file may come from anybody's drive.
+    ("trusted_schema", "OFF", "0"),
+    ("foreign_keys", "ON", "1"),
+];
+
+impl Catalogue {
+    /// Opens the catalogue at `path` for writing; makes it where there is none, and brings an
+    /// older schema up to date.
+    ///
+    /// [`Kind::Store`] where the file system refuses a setting (the error names it), where a
+    /// newer program wrote the file, or where it is no catalogue; [`Kind::Damaged`] where it
+    /// cannot be read.
+    pub fn create_or_open(path: &Path, mode: JournalMode) -> Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut db = Connection::open_with_flags(path, flags).map_err(|e| fault(path, e))?;
+        set_up(&db, path)?;
+        // Before anything is written: a foreign or newer file stays as it is.
+        schema_version(&db, path)?;
+        set(&db, path, "journal_mode", mode.word(), mode.word())?;
+        set(&db, path, "synchronous", "FULL", "2")?;
+        // What a big transaction leaves of the log or journal is cut to 4 MiB.
+        set(&db, path, "journal_size_limit", "4194304", "4194304")?;
+        migrate(&mut db, path)?;
+        Ok(Self::of(db, path, None))
+    }
+
+    /// Opens the catalogue at `path` for reading; works on a read-only mount too.
+    ///
+    /// Where it cannot be opened in place and a log or journal lies beside it (the drive was
+    /// pulled out in the middle of a run), all of it is copied to the temporary folder and the
+    /// copy is opened. [`Kind::Damaged`] where it is not there or cannot be read.
+    pub fn open_read(path: &Path) -> Result<Self> {
+        match path.try_exists() {
+            Ok(true) => {}
+            Ok(false) => {
+                return Err(Error::new(
+                    Kind::Damaged,
+                    format!("there is no catalogue {}", path.display()),
+                )
+                .hint("run `offsite pull` once: it builds the catalogue from the journal"));
+            }
+            Err(e) => return Err(Error::io("read", path, e)),
+        }
+        let in_place = read_only(path, path, "");
+        match in_place {
+            Err(e) if e.kind() != Kind::Damaged && e.kind() != Kind::Locked => {
+                log::debug!("{e}: not in place, then");
+                if beside(path).any(|(_, file)| file.metadata().is_ok_and(|m| m.len() > 0)) {
+                    open_copy(path)
+                } else {
+                    // Only a mount that nobody can write to ends here, so the file stands still.
+                    read_only(path, path, "immutable=1")
+                }
+            }
+            other => other,
+        }
+    }
+
+    /// Closes the catalogue so that the one file is all of it: the log is emptied and the
+    /// journal mode is `DELETE` until the next writer comes. A database left in WAL mode could
+    /// not be opened with `sqlite3` on a read-only mount.
+    ///
+    /// What another program that reads right now prevents is left for the next time.
+    pub fn close(self) -> Result<()> {
+        let Self { db, path, .. } = self;
+        if !db.is_readonly("main").map_err(|e| fault(&path, e))? {
+            let busy: i64 = db
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+                .map_err(|e| fault(&path, e))?;
+            let left = db.query_row("PRAGMA journal_mode=DELETE", [], |row| {
+                row.get::<_, String>(0)
+            });
+            if busy != 0 || left.as_deref() != Ok("delete") {
+                log::debug!("the catalogue's log stays: another program reads it ({left:?})");
+            }
+        }
+        db.close().map_err(|(_, e)| fault(&path, e))
+    }
+
+    fn of(db: Connection, path: &Path, copy: Option<tempfile::TempDir>) -> Self {
+        Self {
+            db,
+            path: path.to_owned(),
+            _copy: copy,
+        }
+    }
+}
+
+/// Opens `file` read-only, on behalf of the catalogue at `path`.
+fn read_only(file: &Path, path: &Path, query: &str) -> Result<Catalogue> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let db = Connection::open_with_flags(uri(file, query), flags).map_err(|e| fault(path, e))?;
+    reader(db, path, None)
+}
+
+/// Makes a connection a reader's, after a first look at the file.
+fn reader(db: Connection, path: &Path, copy: Option<tempfile::TempDir>) -> Result<Catalogue> {
+    set_up(&db, path)?;
+    set(&db, path, "query_only", "ON", "1")?;
+    // SQLite opens the file at the first statement that needs it.
+    if schema_version(&db, path)? == 0 {
+        return Err(Error::new(
+            Kind::Damaged,
+            format!("the catalogue {} is empty", path.display()),
+        )
+        .hint("run `offsite pull` once: it builds the catalogue from the journal"));
+    }
+    Ok(Catalogue::of(db, path, copy))
+}
+
+/// Copies the catalogue and what lies beside it to a temporary folder, and opens that.
+fn open_copy(path: &Path) -> Result<Catalogue> {
+    let folder =
+        tempfile::tempdir().map_err(|e| Error::io("make a folder in", std::env::temp_dir(), e))?;
+    let copy = folder.path().join("catalogue.db");
+    let parts = beside(path).chain([("", path.to_owned())]);
+    for (suffix, from) in parts {
+        match std::fs::copy(&from, with_suffix(&copy, suffix)) {
+            Ok(_) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => {
+                return Err(Error::io("copy", from, e).hint(
+                    "the catalogue is copied to the temporary folder to be read: \
+                     set TMPDIR to a folder with room for it",
+                ));
+            }
+        }
+    }
+    // Writable, because SQLite finishes or undoes the interrupted transaction first.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(&copy, flags).map_err(|e| fault(path, e))?;
+    reader(db, path, Some(folder))
+}
+
+/// The files that SQLite keeps beside a database and that belong to its content.
+fn beside(path: &Path) -> impl Iterator<Item = (&'static str, PathBuf)> {
+    ["-wal", "-journal"]
+        .map(|suffix| (suffix, with_suffix(path, suffix)))
+        .into_iter()
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+/// What a path in a URI may not hold as it is.
+const IN_PATH: percent_encoding::AsciiSet = percent_encoding::NON_ALPHANUMERIC.remove(b'/');
+
+/// `path` as a `file:` URI (RFC 3986) with a query, the only way to say `immutable=1`.
+fn uri(path: &Path, query: &str) -> String {
+    use std::os::unix::ffi::OsStrExt as _;
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let path = percent_encoding::percent_encode(absolute.as_os_str().as_bytes(), &IN_PATH);
+    format!("file://{path}?{query}")
+}
+
+/// The settings of every connection.
+fn set_up(db: &Connection, path: &Path) -> Result<()> {
+    db.busy_timeout(BUSY).map_err(|e| fault(path, e))?;
+    for (name, value, reads) in PRAGMAS {
+        set(db, path, name, value, reads)?;
+    }
+    Ok(())
+}
+
+/// Sets one pragma and reads it back: a pragma that is refused says nothing by itself.
+pub(super) fn set(
+    db: &Connection,
+    path: &Path,
+    name: &str,
+    value: &str,
+    reads: &str,
+) -> Result<()> {
+    db.execute_batch(&format!("PRAGMA {name}={value}"))
+        .map_err(|e| fault(path, e))?;
+    let now = match pragma(db, path, name)? {
+        Value::Integer(number) => number.to_string(),
+        Value::Text(text) => text,
+        other => format!("{other:?}"),
+    };
+    if now == reads {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Store,
+        format!(
+            "the catalogue {}: PRAGMA {name}={value} was refused, it stays {now:?}",
+            path.display()
+        ),
+    )
+    .hint("the file system cannot hold the catalogue safely: check how the drive is mounted"))
+}
+
+fn pragma(db: &Connection, path: &Path, name: &str) -> Result<Value> {
+    db.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
+        .optional()
+        .map(|value| value.unwrap_or(Value::Null))
+        .map_err(|e| fault(path, e))
+}
+
+fn pragma_number(db: &Connection, path: &Path, name: &str) -> Result<i64> {
+    match pragma(db, path, name)? {
+        Value::Integer(number) => Ok(number),
+        _ => Ok(0),
+    }
+}
+
+/// The schema's version: 0 for a new file. Refuses what is not ours or newer than we are.
+fn schema_version(db: &Connection, path: &Path) -> Result<usize> {
+    let version = pragma_number(db, path, "user_version")?;
+    let tables: i64 = db
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(|e| fault(path, e))?;
+    if (version != 0 || tables != 0) && pragma_number(db, path, "application_id")? != APPLICATION_ID
+    {
+        return Err(Error::new(
+            Kind::Damaged,
+            format!("{} is not a catalogue of offsite", path.display()),
+        )
+        .hint(REBUILD));
+    }
+    let newest = MIGRATIONS.len();
+    match usize::try_from(version) {
+        Ok(version) if version <= newest => Ok(version),
+        _ => Err(Error::new(
+            Kind::Store,
+            format!(
+                "the catalogue {} has schema version {version}, and this program knows {newest}: \
+                 a newer offsite wrote it",
+                path.display()
+            ),
+        )
+        .hint("install that version of offsite (or a later one) here")),
+    }
+}
+
+/// Brings the schema to the newest version, all or nothing.
+fn migrate(db: &mut Connection, path: &Path) -> Result<()> {
+    let fault = |e| fault(path, e);
+    let tx = db
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(fault)?;
+    let found = schema_version(&tx, path)?;
+    if found < MIGRATIONS.len() {
+        for step in MIGRATIONS.iter().skip(found) {
+            tx.execute_batch(step).map_err(fault)?;
+        }
+        tx.pragma_update(None, "application_id", APPLICATION_ID)
+            .and_then(|()| tx.pragma_update(None, "user_version", MIGRATIONS.len().to_string()))
+            .map_err(fault)?;
+    }
+    tx.commit().map_err(fault)
+}

@@ -1,0 +1,222 @@
+//! Reading for people and for `status`, `ls`, `show`, `log`: nothing here writes.
+
+use super::rows::{self, EVENT, FINDING, RUN, STORED};
+use super::{Catalogue, Count, EventRow, FindingRow, RunRow};
+use crate::error::Result;
+use crate::object::{ObjectKey, SourceName, StoredVersion, Timestamp};
+use rusqlite::params;
+
+/// Which versions [`Catalogue::list`] names.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// Only this source's.
+    pub source: Option<SourceName>,
+    /// What the bucket showed at that time, as far as we saw it.
+    pub at: Option<Timestamp>,
+    /// Every version that was ever seen (with `at`: seen until then).
+    pub all_versions: bool,
+}
+
+/// How many rows [`Catalogue::list`] reads at a time.
+const PAGE: u32 = 512;
+
+impl Query {
+    /// Which versions, and which of them first; the first of a key is the one unless all are
+    /// asked for. `?3` is the moment.
+    fn sql(&self) -> (&'static str, &'static str) {
+        match (self.all_versions, self.at) {
+            (true, _) => ("v.first_seen <= ?3", "v.first_seen DESC"),
+            (false, Some(_)) => (
+                "v.first_seen <= ?3 AND (v.missed_at IS NULL OR v.missed_at > ?3)
+                 AND v.state IN ('stored', 'held')",
+                "v.first_seen DESC",
+            ),
+            (false, None) => (
+                "v.path >= 'latest/' AND v.path < 'latest0' AND ?3 IS NOT NULL",
+                "v.in_bucket = 'current' DESC, v.first_seen DESC",
+            ),
+        }
+    }
+}
+
+impl Catalogue {
+    /// How many versions there are, by source, state and what the bucket shows. Reads the
+    /// counters, so it takes the same time at a million versions.
+    pub fn counts(&self, source: Option<&SourceName>) -> Result<Vec<Count>> {
+        self.rows(
+            "SELECT s.name, c.state, c.in_bucket, c.versions, c.bytes
+             FROM source AS s JOIN counter AS c ON c.source_id = s.id
+             WHERE c.versions <> 0 AND (?1 IS NULL OR s.name = ?1)
+             ORDER BY s.name, c.state, c.in_bucket",
+            [source.map(SourceName::as_str)],
+            rows::counted,
+        )
+    }
+
+    /// Hands the versions that `query` asks for to `each`, by source and key (bytes), newest
+    /// first within a key. Without `at` and `all_versions`: the newest good version of each key.
+    ///
+    /// Read a page at a time, with nothing open while `each` works: it may take hours. An error
+    /// of `each` ends the listing and is returned.
+    pub fn list(
+        &self,
+        query: &Query,
+        each: &mut dyn FnMut(StoredVersion) -> Result<()>,
+    ) -> Result<()> {
+        let names = self.rows(
+            "SELECT id FROM source WHERE ?1 IS NULL OR name = ?1 ORDER BY name",
+            [query.source.as_ref().map(SourceName::as_str)],
+            |row| row.get::<_, i64>(0),
+        )?;
+        for source in names {
+            self.list_source(source, query, each)?;
+        }
+        Ok(())
+    }
+
+    fn list_source(
+        &self,
+        source: i64,
+        query: &Query,
+        each: &mut dyn FnMut(StoredVersion) -> Result<()>,
+    ) -> Result<()> {
+        let (which, order) = query.sql();
+        let sql = format!(
+            "SELECT {STORED} FROM version AS v INDEXED BY version_identity
+             JOIN source AS s ON s.id = v.source_id
+             WHERE v.source_id = ?1 AND v.key > ?2 AND {which}
+             ORDER BY v.key, {order}, v.id DESC LIMIT ?4"
+        );
+        let moment = query.at.map_or(i64::MAX, Timestamp::as_millisecond);
+        let mut after = String::new();
+        let mut limit = PAGE;
+        loop {
+            let params = params![source, after, moment, limit];
+            let mut page = self.rows(&sql, params, rows::stored)?;
+            let full = page.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+            let Some(last) = page.last().map(|v| v.key.clone()) else {
+                return Ok(());
+            };
+            if full {
+                // The last key may have more rows than fit: it opens the next page.
+                page.retain(|v| v.key != last);
+                if page.is_empty() {
+                    limit = limit.saturating_mul(4);
+                    continue;
+                }
+            }
+            limit = PAGE;
+            let mut previous: Option<ObjectKey> = None;
+            for version in page {
+                if query.all_versions || previous.as_ref() != Some(&version.key) {
+                    previous = Some(version.key.clone());
+                    after = version.key.as_str().to_owned();
+                    each(version)?;
+                }
+            }
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Every version of `key`, newest first.
+    pub fn versions_of(&self, source: &SourceName, key: &str) -> Result<Vec<StoredVersion>> {
+        let sql = format!(
+            "SELECT {STORED} FROM version AS v JOIN source AS s ON s.id = v.source_id
+             WHERE s.name = ?1 AND v.key = ?2 ORDER BY v.first_seen DESC, v.id DESC"
+        );
+        self.rows(&sql, params![source.as_str(), key], rows::stored)
+    }
+
+    /// Up to `limit` versions that have a file, with row numbers above `after_id`, in that order.
+    pub fn all_placed(
+        &self,
+        source: &SourceName,
+        after_id: i64,
+        limit: u32,
+    ) -> Result<Vec<StoredVersion>> {
+        let sql = format!(
+            "SELECT {STORED} FROM version AS v NOT INDEXED JOIN source AS s ON s.id = v.source_id
+             WHERE s.name = ?1 AND v.id > ?2 AND v.path IS NOT NULL ORDER BY v.id LIMIT ?3"
+        );
+        self.rows(
+            &sql,
+            params![source.as_str(), after_id, limit],
+            rows::stored,
+        )
+    }
+
+    /// Up to `limit` events, newest first; with `key` those about it, in any source.
+    pub fn events(&self, key: Option<&str>, limit: u32) -> Result<Vec<EventRow>> {
+        let which = match key {
+            Some(_) => "e.key = ?1",
+            None => "?1 IS NULL",
+        };
+        let sql = format!(
+            "SELECT {EVENT} FROM event AS e JOIN source AS s ON s.id = e.source_id
+             WHERE {which} ORDER BY e.at DESC, e.id DESC LIMIT ?2"
+        );
+        self.rows(&sql, params![key, limit], rows::event)
+    }
+
+    /// Up to `limit` runs of all sources, newest first.
+    pub fn runs(&self, limit: u32) -> Result<Vec<RunRow>> {
+        let sql = format!(
+            "SELECT {RUN} FROM run AS r JOIN source AS s ON s.id = r.source_id
+             ORDER BY r.started_at DESC, r.run DESC LIMIT ?1"
+        );
+        self.rows(&sql, [limit], rows::run)
+    }
+
+    /// The newest run of `source`.
+    pub(super) fn last_run(&self, source: &SourceName) -> Result<Option<RunRow>> {
+        let sql = format!(
+            "SELECT {RUN} FROM run AS r JOIN source AS s ON s.id = r.source_id
+             WHERE s.name = ?1 ORDER BY r.run DESC LIMIT 1"
+        );
+        self.one(&sql, [source.as_str()], rows::run)
+    }
+
+    /// The findings, newest first; the open ones alone, or all.
+    pub fn findings(&self, open_only: bool) -> Result<Vec<FindingRow>> {
+        let sql = findings_where("NOT ?1 OR a.id IS NULL");
+        self.rows(&sql, [open_only], rows::finding)
+    }
+
+    /// The finding with this name.
+    pub fn finding(&self, id: &str) -> Result<Option<FindingRow>> {
+        self.one(&findings_where("f.id = ?1"), [id], rows::finding)
+    }
+
+    /// How many alarms are not acknowledged.
+    pub fn open_alarms(&self) -> Result<u64> {
+        let alarms = self.one(
+            "SELECT count(*) FROM finding AS f WHERE f.severity = 'alarm'
+             AND NOT EXISTS (SELECT 1 FROM ack AS a WHERE a.finding = f.id)",
+            [],
+            |row| rows::count(row, 0),
+        )?;
+        Ok(alarms.unwrap_or(0))
+    }
+
+    /// The number that the next finding about `source` gets: `www-12` for 12.
+    pub fn next_finding_number(&self, source: &SourceName) -> Result<u64> {
+        let last: Option<Option<u32>> = self.one(
+            "SELECT max(number) FROM finding
+             WHERE source_id = (SELECT id FROM source WHERE name = ?1)",
+            [source.as_str()],
+            |row| row.get(0),
+        )?;
+        Ok(u64::from(last.flatten().unwrap_or(0)) + 1)
+    }
+}
+
+/// Findings with their newest acknowledgement, newest first.
+fn findings_where(which: &str) -> String {
+    format!(
+        "SELECT {FINDING} FROM finding AS f JOIN source AS s ON s.id = f.source_id
+         LEFT JOIN ack AS a ON a.id = (SELECT max(id) FROM ack WHERE finding = f.id)
+         WHERE {which} ORDER BY f.at DESC, f.number DESC"
+    )
+}

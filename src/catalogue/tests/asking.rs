@@ -1,0 +1,338 @@
+//! What the callers ask.
+
+use super::*;
+use crate::error::Kind;
+
+#[test]
+fn keys_may_hold_anything() {
+    let names = [
+        "a\0",
+        "a\0/x",
+        "a",
+        "é/ü",
+        "é",
+        "a/",
+        "b/\u{10ffff}",
+        "b\u{301}",
+        "%_*'\"",
+    ];
+    let records = names
+        .iter()
+        .map(|name| Record::Place(place(name, plain(3), &format!("latest/{}", name.len()), 1)));
+    let shelf = Shelf::with(records.collect());
+    let keys: Vec<_> = names.iter().map(|name| key(name)).collect();
+    let unknown = key("a\0b");
+    let asked: Vec<_> = keys.iter().chain([&unknown]).collect();
+    let found = shelf.catalogue.known(&www(), &asked).unwrap();
+    assert_eq!(found.len(), names.len());
+    assert!(
+        keys.iter()
+            .all(|k| found[k].len() == 1 && found[k][0].key == *k)
+    );
+    let folder = |name: &str| shelf.catalogue.is_folder(&www(), &key(name)).unwrap();
+    assert!(folder("a\0") && folder("é") && folder("b"));
+    // `a/` is not longer than the folder's own name, and `b` plus an accent is another name.
+    assert!(!folder("a") && !folder("b\u{301}") && !folder("é/ü") && !folder("%"));
+    let mut sorted: Vec<_> = names.map(str::to_owned).to_vec();
+    sorted.sort();
+    let listed: Vec<_> = shelf
+        .listed(&Query::default())
+        .into_iter()
+        .map(|(k, _)| k)
+        .collect();
+    assert_eq!(listed, sorted);
+}
+
+#[test]
+fn a_folder_is_one_of_what_is_planned_or_stands_in_latest() {
+    let mut p = place("h/x", plain(1), "history/h/x/1", 1);
+    p.state = State::Held;
+    let mut shelf = Shelf::with(vec![
+        Record::Place(p),
+        noted("n/x", plain(1), State::Skipped, 1),
+    ]);
+    let folder = |shelf: &Shelf, name: &str| shelf.catalogue.is_folder(&www(), &key(name)).unwrap();
+    assert!(!folder(&shelf, "h") && !folder(&shelf, "n") && !folder(&shelf, "p"));
+    let planned = change("p/x", 1);
+    shelf.catalogue.plan_stage(&www(), &[planned]).unwrap();
+    assert!(folder(&shelf, "p") && !folder(&shelf, "p/x"));
+}
+
+fn change(name: &str, n: u64) -> Change {
+    Change {
+        why: Why::New,
+        key: key(name),
+        identity: plain(n),
+        storage_class: Some("GLACIER".to_owned()),
+    }
+}
+
+#[test]
+fn the_plan() {
+    let mut shelf = Shelf::new();
+    let (source, other) = (www(), SourceName::new("other").unwrap());
+    let huge = change("huge", i64::MAX.unsigned_abs());
+    let changes = [change("a", 1), change("b", 2), huge.clone(), huge];
+    shelf.catalogue.plan_stage(&other, &changes).unwrap();
+    shelf.catalogue.plan_stage(&source, &changes).unwrap();
+    shelf.catalogue.plan_stage(&source, &changes).unwrap();
+    let catalogue = &shelf.catalogue;
+    let totals = catalogue.plan_totals(&source).unwrap();
+    assert_eq!(
+        (totals.objects, totals.largest),
+        (3, i64::MAX.unsigned_abs())
+    );
+    let first = catalogue.plan_take(&source, 0, 2).unwrap();
+    let rest = catalogue.plan_take(&source, first[1].0, 2).unwrap();
+    let taken: Vec<_> = first.into_iter().chain(rest).map(|(_, c)| c).collect();
+    assert_eq!(taken, changes[..3]);
+    assert!(catalogue.plan_has(&source, "a").unwrap());
+    assert!(!catalogue.plan_has(&source, "c").unwrap());
+    shelf.catalogue.plan_clear(&source).unwrap();
+    assert_eq!(shelf.catalogue.plan_totals(&source).unwrap().objects, 0);
+    assert_eq!(shelf.catalogue.plan_totals(&other).unwrap().objects, 3);
+}
+
+#[test]
+fn unseen_are_the_current_rows_that_the_bitset_does_not_know() {
+    let names = ["a", "b", "c", "d"];
+    let places = names.map(|n| Record::Place(place(n, plain(1), &format!("latest/{n}"), 1)));
+    let mut records = places.to_vec();
+    records.push(gone("b", plain(1), 2));
+    let shelf = Shelf::with(records);
+    let catalogue = &shelf.catalogue;
+    let keys = |found: Vec<Known>| -> String { found.iter().map(|k| k.key.as_str()).collect() };
+    let all = catalogue.unseen_candidates(&www(), 0, 9).unwrap();
+    assert_eq!(catalogue.highest_row().unwrap(), 4);
+    let (a, c) = (all[0].id, all[1].id);
+    assert_eq!(keys(all), "acd");
+    assert_eq!(
+        keys(catalogue.unseen_candidates(&www(), a, 1).unwrap()),
+        "c"
+    );
+    assert_eq!(
+        keys(catalogue.unseen(&www(), 0, 9, &|id| id == c).unwrap()),
+        "ad"
+    );
+}
+
+#[test]
+fn what_the_bucket_showed_at_a_time() {
+    let shelf = Shelf::with(vec![
+        Record::Place(place("k", plain(1), "latest/k", 10)),
+        displacing(place("k", plain(2), "latest/k", 20), "history/k/1"),
+        gone("k", plain(2), 30),
+        Record::Place(place("l", plain(9), "latest/l", 25)),
+    ]);
+    let at = |ms| {
+        let query = Query {
+            at: Some(from_ms(ms)),
+            ..Query::default()
+        };
+        let found = shelf.listed(&query);
+        found
+            .iter()
+            .map(|(k, n)| format!("{k}{n}"))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let shown = [9, 10, 19, 20, 25, 29, 30].map(at);
+    assert_eq!(shown, ["", "k1", "k1", "k2", "k2 l9", "k2 l9", "l9"]);
+    let all = Query {
+        source: Some(www()),
+        all_versions: true,
+        at: None,
+    };
+    assert_eq!(
+        shelf.listed(&all),
+        [
+            ("k".to_owned(), 2),
+            ("k".to_owned(), 1),
+            ("l".to_owned(), 9)
+        ]
+    );
+    let none = Query {
+        source: Some(SourceName::new("other").unwrap()),
+        ..all
+    };
+    assert_eq!(shelf.listed(&none), []);
+}
+
+#[test]
+fn a_key_with_more_versions_than_a_page_is_listed_whole() {
+    let mut records: Vec<_> = (0..1500)
+        .map(|n| noted("many", plain(n), State::Skipped, i64::try_from(n).unwrap()))
+        .collect();
+    records.extend((0..600).map(|n| noted(&format!("n{n:03}"), plain(1), State::Skipped, 1)));
+    records.push(noted("aa", plain(1), State::Skipped, 1));
+    let shelf = Shelf::with(records);
+    let all = shelf.listed(&Query {
+        all_versions: true,
+        ..Query::default()
+    });
+    assert_eq!(all.len(), 2101);
+    assert!(all[1..1501].iter().map(|(_, n)| *n).eq((0..1500).rev()));
+    assert!(all.is_sorted_by_key(|(k, _)| k.clone()));
+    let mut twice = 0;
+    let stop = shelf.catalogue.list(
+        &Query {
+            all_versions: true,
+            ..Query::default()
+        },
+        &mut |_| {
+            twice += 1;
+            Err(crate::error::Error::new(Kind::Interrupted, "enough"))
+        },
+    );
+    assert_eq!((stop.unwrap_err().kind(), twice), (Kind::Interrupted, 1));
+}
+
+#[test]
+fn runs_findings_and_acks() {
+    let start = RunStart {
+        at: from_ms(1),
+        command: "pull".to_owned(),
+        program: "0.1.0".to_owned(),
+    };
+    let end = RunEnd {
+        at: from_ms(2),
+        ended: "complete".to_owned(),
+        error: None,
+        counts: RunCounts {
+            listed: 3,
+            requests: 4,
+            ..RunCounts::default()
+        },
+    };
+    let ack = Ack {
+        finding: "www-9".to_owned(),
+        note: Some("mine".to_owned()),
+        accepted: true,
+        at: from_ms(60),
+    };
+    let mut shelf = Shelf::with(vec![
+        Record::Fact(Fact::RunStart(start.clone())),
+        Record::Fact(Fact::Finding(finding("www-9", Severity::Alarm))),
+        Record::Fact(Fact::Finding(finding("www-10", Severity::Warning))),
+    ]);
+    let catalogue = &mut shelf.catalogue;
+    assert_eq!(catalogue.runs(9).unwrap()[0].end, None);
+    assert_eq!(catalogue.open_alarms().unwrap(), 1);
+    assert_eq!(catalogue.next_finding_number(&www()).unwrap(), 11);
+    let second = vec![
+        Record::Fact(Fact::Ack(ack.clone())),
+        Record::Fact(Fact::RunEnd(end.clone())),
+    ];
+    catalogue.record(&group(2, second)).unwrap();
+    assert_eq!(catalogue.open_alarms().unwrap(), 0);
+    assert_eq!(catalogue.findings(false).unwrap().len(), 2);
+    let open = catalogue.findings(true).unwrap();
+    assert_eq!(open[0].finding, finding("www-10", Severity::Warning));
+    assert_eq!(open.len(), 1);
+    let closed = catalogue.finding("www-9").unwrap().unwrap();
+    assert_eq!(closed.ack, Some(ack));
+    assert_eq!(catalogue.finding("www-99").unwrap(), None);
+    catalogue.ensure_source(&www(), "bucket", "pre/").unwrap();
+    let source = &catalogue.sources().unwrap()[0];
+    assert_eq!(
+        (source.bucket.as_str(), source.prefix.as_str()),
+        ("bucket", "pre/")
+    );
+    assert_eq!(source.last_complete_pull, Some(from_ms(2)));
+    assert_eq!(source.head, Some(Sha256([7; 32])));
+    let run = source.last_run.as_ref().unwrap();
+    assert_eq!((&run.start, &run.end), (&start, &Some(end)));
+}
+
+#[test]
+fn the_views_have_the_columns_that_scripts_rest_on() {
+    let shelf = Shelf::with(vec![
+        Record::Place(place("d/k", plain(1), "latest/d/k", 1_700_000_000_123)),
+        displacing(
+            place("d/k", plain(2), "latest/d/k", 1_700_000_000_999),
+            "history/d/k/1",
+        ),
+        Record::Fact(Fact::Finding(finding("www-1", Severity::Alarm))),
+    ]);
+    let db = &shelf.catalogue.db;
+    let promised = "key version_id size sha256 etag last_modified stored_at state in_bucket \
+                    evidence path source";
+    for (view, columns, rows) in [
+        ("latest", promised, 1),
+        ("history", promised, 2),
+        (
+            "problems",
+            "finding source severity kind key what evidence next at",
+            1,
+        ),
+        (
+            "runs",
+            "source run command started_at ended_at ended error",
+            0,
+        ),
+        ("timeline", "at source what key text", 4),
+        (
+            "series_health",
+            "source folder versions newest_stored_at bytes",
+            1,
+        ),
+    ] {
+        let mut all = db.prepare(&format!("SELECT * FROM {view}")).unwrap();
+        let names = all.column_names().collect::<Vec<_>>().join(" ");
+        assert!(names.starts_with(columns), "{view}: {names}");
+        assert_eq!(
+            all.query_map([], |_| Ok(())).unwrap().count(),
+            rows,
+            "{view}"
+        );
+    }
+    let row: (String, String, String) = db
+        .query_row("SELECT path, sha256, stored_at FROM latest", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .unwrap();
+    let sha = Sha256([2; 32]).to_string();
+    let expected = ("www/latest/d/k", sha.as_str(), "2023-11-14T22:13:20.999Z");
+    assert_eq!((row.0.as_str(), row.1.as_str(), row.2.as_str()), expected);
+}
+
+#[test]
+fn no_question_reads_all_versions() {
+    // The check is in `prepare`: it is enough to ask everything once.
+    let mut shelf = Shelf::with(vec![touch("k", plain(1), "latest/k", 1, 1)]);
+    let (source, k) = (www(), key("k"));
+    let catalogue = &mut shelf.catalogue;
+    catalogue.counts(None).unwrap();
+    catalogue.counts(Some(&source)).unwrap();
+    catalogue.sources().unwrap();
+    catalogue.known(&source, &[&k]).unwrap();
+    catalogue.highest_row().unwrap();
+    catalogue.unseen_candidates(&source, 0, 9).unwrap();
+    catalogue.is_folder(&source, &k).unwrap();
+    catalogue.latest_of(&source, "k").unwrap();
+    catalogue.name_taken(&source, "", "k").unwrap();
+    assert_eq!(catalogue.first_seen(&source, &k).unwrap(), Some(from_ms(1)));
+    catalogue.by_identity(&source, &k, &plain(1)).unwrap();
+    catalogue.versions_of(&source, "k").unwrap();
+    assert_eq!(catalogue.all_placed(&source, 0, 9).unwrap().len(), 1);
+    catalogue.events(None, 9).unwrap();
+    for at in [None, Some(from_ms(1))] {
+        for all_versions in [false, true] {
+            let query = Query {
+                source: None,
+                at,
+                all_versions,
+            };
+            catalogue.list(&query, &mut |_| Ok(())).unwrap();
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "SCAN version")]
+fn a_question_that_reads_all_versions_is_caught() {
+    let shelf = Shelf::new();
+    let _ = shelf
+        .catalogue
+        .any("SELECT 1 FROM version WHERE size = 5", []);
+}

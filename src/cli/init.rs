@@ -1,0 +1,249 @@
+//! `offsite init`
+
+use super::view::{named_config, usual_places};
+use super::{Context, Exit, written};
+use crate::catalogue::Catalogue;
+use crate::config::Config;
+use crate::error::{Error, Kind, Result};
+use crate::home::{journal_mode, probe_sqlite};
+use crate::object::{Clock, SourceName};
+use crate::report;
+use crate::store::{InitOptions, Marker, Store};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Make a store on a drive, and write the configuration
+///
+/// On a store that exists already, the source is added to the configuration and nothing else
+/// changes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The store's folder, on the drive
+    #[arg(long, value_name = "DIR")]
+    store: PathBuf,
+    /// A name for the bucket: its folder on the drive
+    #[arg(long, value_name = "NAME")]
+    source: SourceName,
+    /// The bucket
+    #[arg(long, value_name = "B")]
+    bucket: String,
+    /// The provider's S3 endpoint; omitted for AWS
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+    /// The bucket's region
+    #[arg(long, value_name = "R")]
+    region: Option<String>,
+    /// Only keys that begin with this
+    #[arg(long, value_name = "P")]
+    prefix: Option<String>,
+    /// Which versions: auto, current
+    #[arg(long, value_name = "WHICH", default_value = "auto")]
+    versions: String,
+    /// Where the key comes from: env, profile:NAME
+    #[arg(long, value_name = "WHERE", default_value = "env")]
+    credentials: String,
+    /// Plain http:// to another machine
+    #[arg(long)]
+    allow_http: bool,
+    /// Let the store lie on the root file system
+    #[arg(long)]
+    allow_root_fs: bool,
+}
+
+pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
+    let file = named_config(context)
+        .or_else(|| usual_places().into_iter().next())
+        .ok_or_else(|| {
+            Error::new(Kind::Usage, "there is no place for the configuration")
+                .hint("name a file with -c FILE")
+        })?;
+    let store = std::path::absolute(&args.store).map_err(|e| Error::io("find", &args.store, e))?;
+    crate::credentials::Credentials::from(&args.credentials)?;
+    let existing = existing(&file)?;
+    // Checked before the drive is touched: a wrong setting leaves nothing behind.
+    check(&store, &args, existing.as_deref())?;
+    let options = InitOptions {
+        allow_root_fs: args.allow_root_fs,
+        now: Clock::System.now(),
+        probe_sqlite: &probe_sqlite,
+    };
+    let marker = Store::init(&store, &options)?;
+    let mode = journal_mode(&marker.facts);
+    Catalogue::create_or_open(&store.join(crate::store::CATALOGUE), mode)?.close()?;
+    let text = match &existing {
+        Some(text) => format!("{}\n\n{}", text.trim_end(), source_section(&args)),
+        None => format!(
+            "{}\n{}",
+            store_section(&store, &marker, &args),
+            source_section(&args)
+        ),
+    };
+    checked(&text, &marker)?;
+    write(&file, &text)?;
+    let out = &mut context.out;
+    say(out, &store, &file, &marker, &args).map_err(written)?;
+    Ok(Exit::Ok)
+}
+
+fn existing(file: &Path) -> Result<Option<String>> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::io("read", file, e)),
+    }
+}
+
+/// Whether the settings make a configuration, alone and together with the one that is there.
+fn check(store: &Path, args: &Args, existing: Option<&str>) -> Result<()> {
+    let Some(text) = existing else {
+        let text = format!(
+            "[store]\npath = {}\n{}",
+            quoted(&store.display().to_string()),
+            source_section(args)
+        );
+        return Config::parse(&text).map(drop);
+    };
+    let config = Config::parse(text)?;
+    if config.store.path != store {
+        let what = format!(
+            "the configuration is for another store: {}",
+            config.store.path.display()
+        );
+        return Err(Error::new(Kind::Usage, what).hint("name another file with -c FILE"));
+    }
+    Config::parse(&format!("{}\n\n{}", text.trim_end(), source_section(args))).map(drop)
+}
+
+fn checked(text: &str, marker: &Marker) -> Result<()> {
+    let config = Config::parse(text)?;
+    match config.store.id {
+        Some(id) if id != marker.id => Err(Error::new(
+            Kind::Store,
+            format!(
+                "the configuration expects store {id}, and this is {}",
+                marker.id
+            ),
+        )
+        .hint("is the right drive plugged in?")),
+        _ => Ok(()),
+    }
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    if let Some(dir) = file.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        std::fs::create_dir_all(dir).map_err(|e| Error::io("make the folder", dir, e))?;
+    }
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
+    // Written beside it and renamed over it: a configuration is never half there.
+    let mut new = tempfile::Builder::new()
+        .prefix(".offsite-")
+        .tempfile_in(dir.unwrap_or(Path::new(".")))
+        .map_err(|e| Error::io("write", file, e))?;
+    new.write_all(text.as_bytes())
+        .and_then(|()| new.as_file().sync_all())
+        .map_err(|e| Error::io("write", file, e))?;
+    let old = std::fs::metadata(file).map(|m| m.permissions());
+    let mode = old.unwrap_or_else(|_| std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    std::fs::set_permissions(new.path(), mode).map_err(|e| Error::io("write", file, e))?;
+    new.persist(file)
+        .map_err(|e| Error::io("write", file, e.error))?;
+    Ok(())
+}
+
+fn say(
+    out: &mut dyn std::io::Write,
+    store: &Path,
+    file: &Path,
+    marker: &Marker,
+    args: &Args,
+) -> std::io::Result<()> {
+    let facts = &marker.facts;
+    writeln!(
+        out,
+        "store {} at {}: {}, {}{}",
+        marker.id,
+        store.display(),
+        facts.filesystem,
+        report::bytes(facts.total),
+        if facts.on_root {
+            ", on the root file system"
+        } else {
+            ""
+        },
+    )?;
+    writeln!(out, "source {} is in {}", args.source, file.display())?;
+    writeln!(out, "next: `offsite -c {} pull`", file.display())
+}
+
+/// Where the smallest reserve suffices: a twentieth of a small drive.
+fn min_free(total: u64) -> String {
+    let reserve = (total / 20).min(5 << 30);
+    if reserve >= 5 << 30 {
+        return "5 GiB".to_owned();
+    }
+    format!("{} MiB", reserve >> 20)
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn store_section(store: &Path, marker: &Marker, args: &Args) -> String {
+    let path = quoted(&store.display().to_string());
+    let (id, min_free) = (quoted(&marker.id), quoted(&min_free(marker.facts.total)));
+    let root = if args.allow_root_fs { "" } else { "# " };
+    format!(
+        "# offsite: where the copy is, and which buckets it is of. No secret belongs in this file.\n\
+         \n\
+         [store]\n\
+         path = {path}\n\
+         # The wrong drive at the right mount point is refused.\n\
+         id = {id}\n\
+         # This much stays free on the drive.\n\
+         min_free = {min_free}\n\
+         # The store may lie on the root file system (else a missing mount would fill it).\n\
+         {root}allow_root_fs = true\n\
+         \n\
+         # [watch]\n\
+         # A source whose last complete pull is older than this is a finding.\n\
+         # pull_overdue = \"36h\"\n"
+    )
+}
+
+fn source_section(args: &Args) -> String {
+    let mut text = format!(
+        "[[source]]\n\
+         name = {}\n\
+         bucket = {}\n",
+        quoted(args.source.as_str()),
+        quoted(&args.bucket)
+    );
+    let mut set = |name: &str, value: Option<&String>, example: &str| match value {
+        Some(value) => text.push_str(&format!("{name} = {}\n", quoted(value))),
+        None => text.push_str(&format!("# {name} = {example}\n")),
+    };
+    set(
+        "endpoint",
+        args.endpoint.as_ref(),
+        "\"https://fra1.digitaloceanspaces.com\"  # omitted for AWS",
+    );
+    set("region", args.region.as_ref(), "\"eu-central-1\"");
+    set(
+        "prefix",
+        args.prefix.as_ref(),
+        "\"\"  # only keys that begin with this",
+    );
+    set("versions", Some(&args.versions), "");
+    set("credentials", Some(&args.credentials), "");
+    text.push_str(
+        "# include = [\"**/*.age\"]  # only keys that match one of these\n\
+         # exclude = [\"tmp/**\"]\n\
+         # addressing = \"auto\"  # auto, path, virtual\n\
+         # ca_file = \"/etc/ssl/my-ca.pem\"  # a private CA\n",
+    );
+    text.push_str(match args.allow_http {
+        true => "allow_http = true\n",
+        false => "# allow_http = true  # plain http:// to another machine\n",
+    });
+    text
+}

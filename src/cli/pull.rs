@@ -1,0 +1,139 @@
+//! `offsite pull`
+
+use super::progress::Progress;
+use super::view::read_config;
+use super::{Context, Exit, say, written};
+use crate::bucket::{Bucket, Tuning};
+use crate::config::{Config, SourceConfig};
+use crate::credentials::Credentials;
+use crate::error::{Error, Kind, Result};
+use crate::home::Home;
+use crate::object::{Clock, SourceName};
+use crate::outcome::{Ended, Outcome, Reporter, Stop};
+use crate::pull::Pull;
+use crate::report;
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+
+/// Bring home what is new in the buckets, prove it, file it, record it
+///
+/// Ctrl-C or SIGTERM finishes and records the group in hand (exit 3); a second one ends at once.
+/// Either way the next run goes on where this one stopped.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Only these sources [default: all]
+    #[arg(value_name = "SOURCE")]
+    sources: Vec<SourceName>,
+    /// Only list, and print what would be fetched
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
+    let config = read_config(context)?;
+    let sources = config.select(&args.sources)?;
+    let stop = stop_on_signals()?;
+    let progress: Arc<dyn Reporter> = Arc::new(Progress::new());
+    let runtime = runtime()?;
+    let mut home = Home::open(&config.store, Clock::System)?;
+    let mut exit = Exit::Ok;
+    for source in sources {
+        if stop.requested() {
+            exit = exit.and(Exit::Partial);
+            break;
+        }
+        let pull = job(source, &runtime, &stop, &progress)
+            .and_then(|job| one(context, &mut home, &job, &runtime, args.dry_run));
+        // One source that fails does not keep the others from their turn.
+        exit = exit.and(pull.unwrap_or_else(|error| say(&error)));
+    }
+    if home.catalogue().open_alarms()? > 0 {
+        exit = exit.and(Exit::Alarm);
+    }
+    home.close()?;
+    Ok(exit)
+}
+
+fn job(
+    source: &SourceConfig,
+    runtime: &Runtime,
+    stop: &Stop,
+    progress: &Arc<dyn Reporter>,
+) -> Result<Pull> {
+    let credentials = Credentials::from(&source.credentials)?;
+    runtime.block_on(credentials.check())?;
+    Ok(Pull {
+        source: source.clone(),
+        bucket: Bucket::new(source, &credentials, Tuning::default())?,
+        clock: Clock::System,
+        stop: stop.clone(),
+        reporter: progress.clone(),
+    })
+}
+
+fn one(
+    context: &mut Context,
+    home: &mut Home,
+    job: &Pull,
+    runtime: &Runtime,
+    dry_run: bool,
+) -> Result<Exit> {
+    let mut shelf = home.shelf(&job.source)?;
+    let out = &mut context.out;
+    if dry_run {
+        let sum = job.dry_run(runtime, &mut shelf, &mut |change| {
+            report::plan_line(out, change).map_err(written)
+        })?;
+        report::plan_sum(out, job.source.name.as_str(), sum).map_err(written)?;
+        return Ok(Exit::Ok);
+    }
+    let outcome = job.run(runtime, &mut shelf)?;
+    report::outcome(out, &outcome).map_err(written)?;
+    Ok(exit_of(&outcome))
+}
+
+/// The exit code that one source's outcome asks for.
+fn exit_of(outcome: &Outcome) -> Exit {
+    let ended = match outcome.ended {
+        Ended::Complete => Exit::Ok,
+        Ended::Partial | Ended::Interrupted => Exit::Partial,
+    };
+    match outcome.open_alarms {
+        0 => ended,
+        _ => ended.and(Exit::Alarm),
+    }
+}
+
+/// Two threads for the network: more bring nothing on a Raspberry Pi and cost memory.
+pub(super) fn runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(8)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::new(Kind::Run, "cannot start").because(e))
+}
+
+/// The first signal asks for an end, the second makes one: every step is safe to cut.
+fn stop_on_signals() -> Result<Stop> {
+    let stop = Stop::default();
+    let wish = stop.clone();
+    ctrlc::set_handler(move || {
+        if wish.requested() {
+            std::process::exit(Exit::Partial.code().into());
+        }
+        wish.request();
+    })
+    .map_err(|e| Error::new(Kind::Run, "cannot wait for signals").because(e))?;
+    Ok(stop)
+}
+
+/// The same for other commands that take long.
+pub(super) fn stoppable() -> Result<Stop> {
+    stop_on_signals()
+}
+
+/// The sources of a configuration, for those who need no more of it.
+pub(super) fn source_names(config: &Config) -> Vec<SourceName> {
+    config.sources.iter().map(|s| s.name.clone()).collect()
+}

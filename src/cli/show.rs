@@ -1,0 +1,46 @@
+//! `offsite show`
+
+use super::view::{StoreArg, View};
+use super::{Context, Exit, written};
+use crate::error::{Error, Kind, Result};
+use crate::object::SourceName;
+use crate::report;
+
+/// Tell a key's whole story: every version, its evidence, where its bytes are
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The object's key
+    key: String,
+    /// Only this source
+    #[arg(long, value_name = "NAME")]
+    source: Option<SourceName>,
+    /// Print one JSON object a version
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArg,
+}
+
+pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
+    let view = View::open(context, &args.store)?;
+    let mut versions = Vec::new();
+    for source in view.catalogue.sources()? {
+        if args.source.as_ref().is_none_or(|name| *name == source.name) {
+            versions.extend(view.catalogue.versions_of(&source.name, &args.key)?);
+        }
+    }
+    if versions.is_empty() {
+        let key = crate::object::printable(&args.key);
+        return Err(
+            Error::new(Kind::Usage, format!("no version of {key} is known"))
+                .hint("`offsite ls` lists the keys; a key is written whole, with its folders"),
+        );
+    }
+    let out = &mut context.out;
+    if args.json {
+        report::lines(out, versions.iter().map(report::version_json)).map_err(written)?;
+    } else {
+        report::show(out, &versions).map_err(written)?;
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,514 @@
+//! The configuration: TOML into a checked [`Config`]. No network, no secrets.
+
+use crate::error::{Error, Kind, Result};
+use crate::object::SourceName;
+use bytesize::ByteSize;
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A checked configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The drive.
+    pub store: StoreConfig,
+    /// The buckets, in the file's order; at least one, names unique.
+    pub sources: Vec<SourceConfig>,
+    /// A source whose last complete pull is older than this is a finding.
+    pub pull_overdue: Duration,
+}
+
+/// `[store]`.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// The store's folder.
+    pub path: PathBuf,
+    /// The id that the store's marker must carry.
+    pub id: Option<String>,
+    /// Bytes that must stay free on the drive.
+    pub min_free: u64,
+    /// Whether the store may lie on the root file system.
+    pub allow_root_fs: bool,
+}
+
+/// One `[[source]]`.
+#[derive(Clone, Debug)]
+pub struct SourceConfig {
+    /// Its name, and its folder on the drive.
+    pub name: SourceName,
+    /// The bucket.
+    pub bucket: String,
+    /// The endpoint's URL; `None` for AWS.
+    pub endpoint: Option<String>,
+    /// The region that requests are signed for.
+    pub region: String,
+    /// Which keys.
+    pub filter: Filter,
+    /// How the bucket's name is put into the URL.
+    pub addressing: Addressing,
+    /// A private CA, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Where the key comes from: `env` or `profile:NAME`.
+    pub credentials: String,
+}
+
+/// How the bucket's name is put into the URL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Addressing {
+    /// Path style for every custom endpoint, virtual-hosted style for AWS.
+    #[default]
+    Auto,
+    /// `https://endpoint/bucket/key`.
+    Path,
+    /// `https://bucket.endpoint/key`.
+    Virtual,
+}
+
+/// Which keys of a bucket belong to a source: those under the prefix that some `include` glob
+/// matches (or any, without one) and no `exclude` glob does. `*` matches within a folder, `**`
+/// across folders.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    prefix: String,
+    include: Option<GlobSet>,
+    exclude: GlobSet,
+}
+
+impl Filter {
+    /// A checked filter, or which glob is no glob.
+    pub fn new(prefix: &str, include: &[String], exclude: &[String]) -> Result<Self> {
+        Ok(Self {
+            prefix: prefix.to_owned(),
+            include: match include {
+                [] => None,
+                globs => Some(glob_set(globs)?),
+            },
+            exclude: glob_set(exclude)?,
+        })
+    }
+
+    /// The prefix that the listing asks for.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Whether `key` belongs to the source.
+    pub fn takes(&self, key: &str) -> bool {
+        key.starts_with(&self.prefix)
+            && self
+                .include
+                .as_ref()
+                .is_none_or(|globs| globs.is_match(key))
+            && !self.exclude.is_match(key)
+    }
+}
+
+/// The globs as one matcher over whole keys: `*` stays within a folder, `**` does not.
+///
+/// Also what `ls PATTERN` means by a pattern.
+pub fn glob_set(globs: &[String]) -> Result<GlobSet> {
+    let mut set = GlobSetBuilder::new();
+    for glob in globs {
+        let bad = |e: globset::Error| {
+            Error::new(Kind::Usage, format!("{glob:?} is not a pattern"))
+                .because(e.kind().to_string())
+                .hint("patterns: * within a folder, ** across folders, ?, [a-z], {this,that}")
+        };
+        let glob = GlobBuilder::new(glob)
+            .literal_separator(true)
+            .build()
+            .map_err(bad)?;
+        set.add(glob);
+    }
+    set.build()
+        .map_err(|e| Error::new(Kind::Usage, "these patterns are too large together").because(e))
+}
+
+impl Config {
+    /// Reads and checks `file`.
+    pub fn read(file: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(file).map_err(|e| {
+            Error::new(
+                Kind::Usage,
+                format!("cannot read the configuration {}", file.display()),
+            )
+            .because(e)
+            .hint("`offsite init` writes one; `-c FILE` or $OFFSITE_CONFIG names another")
+        })?;
+        Self::parse(&text).map_err(|e| {
+            let subject = format!("{}: {}", file.display(), e.subject());
+            let error = Error::new(Kind::Usage, subject);
+            match e.way_out() {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }
+        })
+    }
+
+    /// Checks the text of a configuration.
+    pub fn parse(text: &str) -> Result<Self> {
+        // The parser's own message quotes the line, and the line may hold a secret that someone
+        // put there by mistake: only its words and the line's number are passed on.
+        let raw: RawConfig = toml::from_str(text).map_err(|e| {
+            let line = e
+                .span()
+                .and_then(|span| text.get(..span.start))
+                .map_or(1, |before| before.matches('\n').count() + 1);
+            let what = format!("line {line}: {}", e.message().replace('\n', ", "));
+            let error = Error::new(Kind::Usage, what);
+            if holds_secret_name(e.message()) {
+                error.hint("a secret never belongs in this file: use credentials = \"env\" or \"profile:NAME\"")
+            } else {
+                error.hint("`offsite init` writes a commented example of every setting")
+            }
+        })?;
+        raw.check()
+    }
+
+    /// The sources called `names`, or all of them when `names` is empty.
+    pub fn select(&self, names: &[SourceName]) -> Result<Vec<&SourceConfig>> {
+        if names.is_empty() {
+            return Ok(self.sources.iter().collect());
+        }
+        names.iter().map(|name| self.source(name)).collect()
+    }
+
+    /// The source called `name`.
+    pub fn source(&self, name: &SourceName) -> Result<&SourceConfig> {
+        self.sources
+            .iter()
+            .find(|s| s.name == *name)
+            .ok_or_else(|| {
+                let names: Vec<&str> = self.sources.iter().map(|s| s.name.as_str()).collect();
+                Error::new(
+                    Kind::Usage,
+                    format!("there is no source {name} in the configuration"),
+                )
+                .hint(format!("it has: {}", names.join(", ")))
+            })
+    }
+}
+
+/// The default of `[store] min_free`.
+const MIN_FREE: u64 = 5 << 30;
+/// The default of `[watch] pull_overdue`.
+const PULL_OVERDUE: Duration = Duration::from_secs(36 * 3600);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConfig {
+    store: RawStore,
+    #[serde(default)]
+    source: Vec<RawSource>,
+    #[serde(default)]
+    watch: RawWatch,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStore {
+    path: PathBuf,
+    id: Option<String>,
+    min_free: Option<String>,
+    #[serde(default)]
+    allow_root_fs: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSource {
+    name: SourceName,
+    bucket: String,
+    #[serde(default)]
+    endpoint: String,
+    #[serde(default)]
+    region: String,
+    #[serde(default)]
+    prefix: String,
+    #[serde(default)]
+    include: Vec<String>,
+    #[serde(default)]
+    exclude: Vec<String>,
+    #[serde(default)]
+    addressing: Addressing,
+    #[serde(default)]
+    ca_file: PathBuf,
+    /// Read for its check alone: both words mean the same so far.
+    #[serde(default, rename = "versions")]
+    _versions: Versions,
+    #[serde(default)]
+    credentials: Option<String>,
+    #[serde(default)]
+    allow_http: bool,
+}
+
+/// Which versions are pulled. Both words mean the current ones until this program can list the
+/// others; `all` is refused rather than promised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Versions {
+    #[default]
+    Auto,
+    Current,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawWatch {
+    pull_overdue: Option<String>,
+}
+
+impl RawConfig {
+    fn check(self) -> Result<Config> {
+        let sources = self
+            .source
+            .into_iter()
+            .map(RawSource::check)
+            .collect::<Result<Vec<_>>>()?;
+        if sources.is_empty() {
+            return Err(Error::new(Kind::Usage, "no [[source]] is configured")
+                .hint("`offsite init` adds one"));
+        }
+        for (at, source) in sources.iter().enumerate() {
+            if sources.iter().take(at).any(|s| s.name == source.name) {
+                let what = format!("two sources are called {}", source.name);
+                return Err(Error::new(Kind::Usage, what)
+                    .hint("a source's name is its folder on the drive: give each its own"));
+            }
+        }
+        let pull_overdue = match self.watch.pull_overdue {
+            Some(text) => parse_duration(&text)?,
+            None => PULL_OVERDUE,
+        };
+        Ok(Config {
+            store: self.store.check()?,
+            sources,
+            pull_overdue,
+        })
+    }
+}
+
+impl RawStore {
+    fn check(self) -> Result<StoreConfig> {
+        if !self.path.is_absolute() {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("[store] path {} is not absolute", self.path.display()),
+            )
+            .hint("write the whole path, such as /mnt/usb/offsite"));
+        }
+        let min_free = match &self.min_free {
+            None => MIN_FREE,
+            Some(text) => text
+                .parse::<ByteSize>()
+                .map_err(|_| {
+                    Error::new(
+                        Kind::Usage,
+                        format!("[store] min_free {text:?} is not a size"),
+                    )
+                    .hint("write a number and a unit, such as \"5 GiB\"")
+                })?
+                .as_u64(),
+        };
+        Ok(StoreConfig {
+            path: self.path,
+            id: self.id,
+            min_free,
+            allow_root_fs: self.allow_root_fs,
+        })
+    }
+}
+
+impl RawSource {
+    fn check(self) -> Result<SourceConfig> {
+        let name = self.name;
+        if self.bucket.is_empty() {
+            return Err(Error::new(
+                Kind::Usage,
+                format!("source {name}: bucket is empty"),
+            ));
+        }
+        let endpoint = (!self.endpoint.is_empty()).then_some(self.endpoint);
+        if let Some(url) = &endpoint {
+            check_endpoint(&name, url, self.allow_http)?;
+        }
+        if endpoint.is_none() && self.region.is_empty() {
+            return Err(
+                Error::new(Kind::Usage, format!("source {name}: no region"))
+                    .hint("for AWS, write region = \"eu-central-1\" or where the bucket is; for another provider, write its endpoint"),
+            );
+        }
+        Ok(SourceConfig {
+            filter: Filter::new(&self.prefix, &self.include, &self.exclude)?,
+            bucket: self.bucket,
+            region: if self.region.is_empty() {
+                // What servers with a single region expect.
+                "us-east-1".to_owned()
+            } else {
+                self.region
+            },
+            endpoint,
+            addressing: self.addressing,
+            ca_file: (!self.ca_file.as_os_str().is_empty()).then_some(self.ca_file),
+            credentials: self.credentials.unwrap_or_else(|| "env".to_owned()),
+            name,
+        })
+    }
+}
+
+/// `https` anywhere, `http` on loopback or where the owner allowed it: without TLS anyone on the
+/// way can read object names and hand out other bytes.
+fn check_endpoint(name: &SourceName, url: &str, allow_http: bool) -> Result<()> {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return Err(Error::new(
+            Kind::Usage,
+            format!("source {name}: the endpoint holds a name or a password"),
+        )
+        .hint("write the endpoint without it; the key comes from `credentials`"));
+    }
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    let loopback = host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
+    match scheme {
+        _ if host.is_empty() => Err(Error::new(
+            Kind::Usage,
+            format!("source {name}: endpoint {url:?} names no host"),
+        )
+        .hint("write it whole, such as https://fra1.digitaloceanspaces.com")),
+        "https" => Ok(()),
+        "http" if loopback || allow_http => Ok(()),
+        "http" => Err(Error::new(
+            Kind::Usage,
+            format!("source {name}: endpoint {url} is not encrypted"),
+        )
+        .hint("use https://, or write allow_http = true if the network between is yours")),
+        _ => Err(Error::new(
+            Kind::Usage,
+            format!("source {name}: endpoint {url:?} is not a URL"),
+        )
+        .hint("write it with https://, such as https://fra1.digitaloceanspaces.com")),
+    }
+}
+
+fn parse_duration(text: &str) -> Result<Duration> {
+    let bad = || {
+        Error::new(Kind::Usage, format!("{text:?} is not a span of time"))
+            .hint("write hours or days, such as \"36h\" or \"2d\"")
+    };
+    let span: jiff::SignedDuration = match text.strip_suffix('d') {
+        Some(days) => {
+            let days: u32 = days.trim().parse().map_err(|_| bad())?;
+            jiff::SignedDuration::from_hours(i64::from(days) * 24)
+        }
+        None => text.parse().map_err(|_| bad())?,
+    };
+    Duration::try_from(span).map_err(|_| bad())
+}
+
+fn holds_secret_name(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    ["secret", "access_key", "password", "token"]
+        .iter()
+        .any(|word| message.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(source: &str) -> String {
+        format!(
+            "[store]\npath = \"/mnt/x\"\n[[source]]\nname = \"www\"\nbucket = \"b\"\n{source}\n"
+        )
+    }
+
+    #[test]
+    fn the_shortest_configuration() {
+        let config = Config::parse(&with("region = \"eu-north-1\"")).unwrap();
+        assert_eq!(config.store.min_free, 5 << 30);
+        assert_eq!(config.pull_overdue, Duration::from_secs(36 * 3600));
+        let source = &config.sources[0];
+        assert_eq!(source.credentials, "env");
+        assert_eq!(source.endpoint, None);
+        assert!(source.filter.takes("anything/at all"));
+    }
+
+    /// Each wrong file names the thing, and never quotes the line.
+    #[test]
+    fn wrong_configurations_are_named() {
+        let other =
+            with("region = \"x\"\n[[source]]\nname = \"www\"\nbucket = \"c\"\nregion = \"x\"");
+        for (text, words) in [
+            (with("regoin = \"x\""), "regoin"),
+            (with("region = \"x\"\nsecret_access_key = \"hunter2\""), "secret_access_key"),
+            (with(""), "no region"),
+            (with("endpoint = \"fra1.example.com\""), "not a URL"),
+            (with("endpoint = \"http://fra1.example.com\""), "not encrypted"),
+            (with("endpoint = \"https://me:hunter2@example.com\""), "holds a name or a password"),
+            (with("endpoint = \"https:///x\""), "names no host"),
+            (with("region = \"x\"\nversions = \"all\""), "all"),
+            (with("region = \"x\"\ninclude = [\"[\"]"), "not a pattern"),
+            (with("region = \"x\"\n[watch]\npull_overdue = \"soon\""), "span of time"),
+            (other, "two sources"),
+            ("[store]\npath = \"relative\"\n[[source]]\nname = \"w\"\nbucket = \"b\"\nregion = \"x\"".into(), "not absolute"),
+            ("[store]\npath = \"/x\"\nmin_free = \"lots\"\n[[source]]\nname = \"w\"\nbucket = \"b\"\nregion = \"x\"".into(), "not a size"),
+            ("[store]\npath = \"/x\"".into(), "no [[source]]"),
+            ("[store\n".into(), "line 1"),
+        ] {
+            let error = Config::parse(&text).unwrap_err();
+            assert!(error.to_string().contains(words), "{error} lacks {words:?}");
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+            assert_eq!(error.kind(), Kind::Usage);
+        }
+    }
+
+    #[test]
+    fn http_is_for_loopback_or_by_permission() {
+        for good in [
+            "endpoint = \"http://127.0.0.1:8333\"",
+            "endpoint = \"http://[::1]:8333/\"",
+            "endpoint = \"http://localhost:1\"",
+            "endpoint = \"http://nas.lan:9000\"\nallow_http = true",
+            "endpoint = \"https://s3.example.com\"",
+        ] {
+            assert!(Config::parse(&with(good)).is_ok(), "{good}");
+        }
+        assert!(Config::parse(&with("endpoint = \"http://127.0.0.1.example.com\"")).is_err());
+    }
+
+    #[test]
+    fn filters_take_whole_keys() {
+        let filter = Filter::new(
+            "www/",
+            &["www/*.age".into(), "www/db/**".into()],
+            &["**/tmp/**".into()],
+        )
+        .unwrap();
+        for (key, taken) in [
+            ("www/a.age", true),
+            ("www/x/a.age", false),
+            ("www/db/x/y", true),
+            ("www/db/tmp/y", false),
+            ("other/a.age", false),
+        ] {
+            assert_eq!(filter.takes(key), taken, "{key}");
+        }
+    }
+
+    #[test]
+    fn spans_of_time() {
+        for (text, hours) in [("36h", 36), ("2d", 48), ("90 minutes", 1)] {
+            assert_eq!(parse_duration(text).unwrap().as_secs() / 3600, hours);
+        }
+        assert!(parse_duration("-1h").is_err());
+    }
+}

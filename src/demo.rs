@@ -1,0 +1,2 @@
+//! The demo: an embedded bucket and three nights' story.
+pub mod bucket;

@@ -1,0 +1,137 @@
+//! What the bucket's answer promises about an object's bytes.
+
+/// A checksum algorithm of `x-amz-checksum-*` (Amazon S3 User Guide, "Checking object integrity").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Algorithm {
+    /// CRC-32 (ISO-HDLC), 4 bytes big-endian.
+    Crc32,
+    /// CRC-32C (Castagnoli, iSCSI), 4 bytes big-endian.
+    Crc32c,
+    /// CRC-64/NVME, 8 bytes big-endian.
+    Crc64Nvme,
+    /// SHA-1, 20 bytes.
+    Sha1,
+    /// SHA-256, 32 bytes.
+    Sha256,
+}
+
+impl Algorithm {
+    /// Its name in the catalogue and on the screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Crc32 => "crc32",
+            Self::Crc32c => "crc32c",
+            Self::Crc64Nvme => "crc64nvme",
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+        }
+    }
+}
+
+/// One `x-amz-checksum-*` header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checksum {
+    /// Which algorithm.
+    pub algorithm: Algorithm,
+    /// Base64, as the header has it.
+    pub value: String,
+    /// Whether it covers the whole object; a composite one is a checksum of the parts' checksums.
+    pub full_object: bool,
+}
+
+impl Checksum {
+    /// The checksum that an answer names.
+    ///
+    /// `kind` is `x-amz-checksum-type` where the answer has it. Without it, a value with a `-N`
+    /// suffix is composite; so may be one of an object that was uploaded in parts, because some
+    /// servers drop the suffix on ranged answers (botocore issue 3346). CRC-64/NVME has no
+    /// composite form (S3 User Guide).
+    pub fn new(algorithm: Algorithm, value: &str, kind: Option<&str>, etag: &str) -> Self {
+        let full_object = match kind {
+            Some(kind) => kind.eq_ignore_ascii_case("FULL_OBJECT"),
+            None => {
+                algorithm == Algorithm::Crc64Nvme
+                    || !(value.contains('-') || parts_of(etag).is_some())
+            }
+        };
+        Self {
+            algorithm,
+            value: value.to_owned(),
+            full_object,
+        }
+    }
+}
+
+/// Everything the bucket said about an object's bytes before or with them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// Length in bytes.
+    pub size: u64,
+    /// The ETag without quotes.
+    pub etag: String,
+    /// Whether something says that the ETag is no digest (SSE-KMS, SSE-C: S3 API reference,
+    /// "Object"; or this source's ETags were caught not being digests).
+    pub etag_opaque: bool,
+    /// The checksums the answer carried.
+    pub checksums: Vec<Checksum>,
+}
+
+impl Evidence {
+    /// The MD5 that the ETag stands for, as 32 lower-case hex digits: only for an object that was
+    /// uploaded in one part, and where nothing says that the ETag is opaque.
+    pub fn etag_md5(&self) -> Option<String> {
+        let digest = self.etag.len() == 32 && self.etag.bytes().all(|b| b.is_ascii_hexdigit());
+        (digest && !self.etag_opaque).then(|| self.etag.to_ascii_lowercase())
+    }
+}
+
+/// The number of parts that a multipart ETag (`<32 hex>-N`) names.
+fn parts_of(etag: &str) -> Option<u32> {
+    let (digest, parts) = etag.split_once('-')?;
+    if digest.len() != 32 {
+        return None;
+    }
+    parts.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MULTI: &str = "d41d8cd98f00b204e9800998ecf8427e-3";
+    const SINGLE: &str = "d41d8cd98f00b204e9800998ecf8427e";
+
+    #[test]
+    fn which_checksums_cover_the_whole_object() {
+        use Algorithm::*;
+        for (algorithm, value, kind, etag, full) in [
+            (Crc32, "AAAAAA==", None, SINGLE, true),
+            (Crc32, "AAAAAA==-3", None, MULTI, false),
+            (Crc32, "AAAAAA==", None, MULTI, false),
+            (Crc32, "AAAAAA==", Some("FULL_OBJECT"), MULTI, true),
+            (Sha256, "AAAA", Some("COMPOSITE"), MULTI, false),
+            (Crc64Nvme, "AAAA", None, MULTI, true),
+        ] {
+            let checksum = Checksum::new(algorithm, value, kind, etag);
+            assert_eq!(checksum.full_object, full, "{checksum:?} {kind:?} {etag}");
+        }
+    }
+
+    #[test]
+    fn an_etag_is_a_digest_only_in_one_part_and_unencrypted() {
+        let of = |etag: &str, etag_opaque| {
+            Evidence {
+                etag: etag.into(),
+                etag_opaque,
+                ..Evidence::default()
+            }
+            .etag_md5()
+        };
+        assert_eq!(of(SINGLE, false).as_deref(), Some(SINGLE));
+        assert_eq!(of(&SINGLE.to_uppercase(), false).as_deref(), Some(SINGLE));
+        assert_eq!(of(SINGLE, true), None);
+        assert_eq!(of(MULTI, false), None);
+        assert_eq!(of("0x8D0A", false), None);
+        assert_eq!(of("", false), None);
+    }
+}

@@ -1,0 +1,176 @@
+//! The hashing pass: SHA-256 of every byte, plus whatever the evidence calls for.
+
+use super::evidence::{Algorithm, Evidence};
+use crate::object::Sha256;
+use data_encoding::{BASE64, HEXLOWER};
+use md5::Digest as _;
+
+/// Sees an object's bytes once, in order, and computes every digest that its evidence names.
+///
+/// SHA-256 always: it is what the catalogue, the journal and `SHA256SUMS` hold. Anything else
+/// only if some evidence asks for it, because a Raspberry Pi 4 hashes hardly faster than its
+/// network brings the bytes.
+#[derive(Clone)]
+pub struct Hasher {
+    bytes: u64,
+    sha256: ring::digest::Context,
+    md5: Option<md5::Md5>,
+    sha1: Option<ring::digest::Context>,
+    crcs: Vec<(Algorithm, crc_fast::Digest)>,
+}
+
+/// What a [`Hasher`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digests {
+    /// How many bytes came.
+    pub bytes: u64,
+    /// Their SHA-256.
+    pub sha256: Sha256,
+    /// Their MD5 as lower-case hex, where it was asked for.
+    pub md5: Option<String>,
+    /// The checksums that were asked for, base64.
+    pub checksums: Vec<(Algorithm, String)>,
+}
+
+impl Hasher {
+    /// A hasher for what `evidence` can be compared with.
+    pub fn new(evidence: &Evidence) -> Self {
+        let wants = |algorithm| {
+            evidence
+                .checksums
+                .iter()
+                .any(|c| c.full_object && c.algorithm == algorithm)
+        };
+        let crcs = [
+            (Algorithm::Crc32, crc_fast::CrcAlgorithm::Crc32IsoHdlc),
+            (Algorithm::Crc32c, crc_fast::CrcAlgorithm::Crc32Iscsi),
+            (Algorithm::Crc64Nvme, crc_fast::CrcAlgorithm::Crc64Nvme),
+        ];
+        Self {
+            bytes: 0,
+            sha256: ring::digest::Context::new(&ring::digest::SHA256),
+            md5: evidence.etag_md5().map(|_| md5::Md5::new()),
+            sha1: wants(Algorithm::Sha1)
+                .then(|| ring::digest::Context::new(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY)),
+            crcs: crcs
+                .into_iter()
+                .filter(|(algorithm, _)| wants(*algorithm))
+                .map(|(algorithm, crc)| (algorithm, crc_fast::Digest::new(crc)))
+                .collect(),
+        }
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        self.sha256.update(bytes);
+        if let Some(md5) = &mut self.md5 {
+            md5.update(bytes);
+        }
+        if let Some(sha1) = &mut self.sha1 {
+            sha1.update(bytes);
+        }
+        for (_, crc) in &mut self.crcs {
+            crc.update(bytes);
+        }
+    }
+
+    /// How many bytes it has seen.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// SHA-256 of the bytes so far: what a resume watermark remembers.
+    pub fn sha256_so_far(&self) -> Sha256 {
+        finish_sha256(self.sha256.clone())
+    }
+
+    /// The digests of all bytes.
+    pub fn finish(self) -> Digests {
+        let sha256 = finish_sha256(self.sha256);
+        let mut checksums: Vec<(Algorithm, String)> = Vec::new();
+        for (algorithm, crc) in self.crcs {
+            let value = crc.finalize().to_be_bytes();
+            // CRC-32 values sit in the low half.
+            let value = match algorithm {
+                Algorithm::Crc64Nvme => &value[..],
+                _ => value.get(4..).unwrap_or_default(),
+            };
+            checksums.push((algorithm, BASE64.encode(value)));
+        }
+        if let Some(sha1) = self.sha1 {
+            checksums.push((Algorithm::Sha1, BASE64.encode(sha1.finish().as_ref())));
+        }
+        checksums.push((Algorithm::Sha256, BASE64.encode(&sha256.0)));
+        Digests {
+            bytes: self.bytes,
+            sha256,
+            md5: self.md5.map(|md5| HEXLOWER.encode(&md5.finalize())),
+            checksums,
+        }
+    }
+}
+
+fn finish_sha256(context: ring::digest::Context) -> Sha256 {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    Sha256(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Checksum;
+    use super::*;
+
+    /// "123456789" is the check input of the CRC catalogue (reveng): cbf43926, e3069283,
+    /// ae8b14860a799888; MD5, SHA-1 and SHA-256 by coreutils.
+    #[test]
+    fn known_answers() {
+        let all = [
+            Algorithm::Crc32,
+            Algorithm::Crc32c,
+            Algorithm::Crc64Nvme,
+            Algorithm::Sha1,
+            Algorithm::Sha256,
+        ];
+        let evidence = Evidence {
+            size: 9,
+            etag: "25f9e794323b453885f5181f1b624d0b".into(),
+            etag_opaque: false,
+            checksums: all
+                .into_iter()
+                .map(|a| Checksum::new(a, "x", Some("FULL_OBJECT"), ""))
+                .collect(),
+        };
+        let mut hasher = Hasher::new(&evidence);
+        hasher.update(b"1234");
+        hasher.update(b"56789");
+        assert_eq!(hasher.bytes(), 9);
+        let digests = hasher.finish();
+        let value = |a| {
+            let (_, v) = digests.checksums.iter().find(|(x, _)| *x == a).unwrap();
+            HEXLOWER.encode(&BASE64.decode(v.as_bytes()).unwrap())
+        };
+        assert_eq!(value(Algorithm::Crc32), "cbf43926");
+        assert_eq!(value(Algorithm::Crc32c), "e3069283");
+        assert_eq!(value(Algorithm::Crc64Nvme), "ae8b14860a799888");
+        assert_eq!(
+            value(Algorithm::Sha1),
+            "f7c3bc1d808e04732adf679965ccc34ca7ae3441"
+        );
+        let sha = "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225";
+        assert_eq!(value(Algorithm::Sha256), sha);
+        assert_eq!(digests.sha256.to_string(), sha);
+        assert_eq!(
+            digests.md5.as_deref(),
+            Some("25f9e794323b453885f5181f1b624d0b")
+        );
+    }
+
+    #[test]
+    fn only_what_evidence_asks_for() {
+        let digests = Hasher::new(&Evidence::default()).finish();
+        assert_eq!(digests.md5, None);
+        assert_eq!(digests.checksums.len(), 1, "SHA-256 alone");
+    }
+}

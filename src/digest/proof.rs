@@ -1,0 +1,260 @@
+//! Comparing what came with what was promised.
+
+use super::evidence::Evidence;
+use super::hasher::Digests;
+use crate::object::{Answer, EvidenceClass, Identity, ObjectKey, Proof, Sha256, Verdict};
+
+/// Whose bytes are being proven, and where they lie until then.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Subject {
+    /// The object's key.
+    pub key: ObjectKey,
+    /// Which version of it.
+    pub identity: Identity,
+    /// What the GET answered besides the bytes.
+    pub answer: Answer,
+    /// Where the bytes lie, relative to the source's folder.
+    pub staged: String,
+}
+
+/// What the comparison found.
+#[derive(Debug)]
+pub enum Proven {
+    /// Nothing contradicts the bytes.
+    Verified(Verified),
+    /// Some evidence contradicts the bytes.
+    Contradicted(Contradiction),
+}
+
+macro_rules! carries_proof {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, PartialEq)]
+        pub struct $name {
+            subject: Subject,
+            sha256: Sha256,
+            bytes: u64,
+            evidence: EvidenceClass,
+            proofs: Vec<Proof>,
+        }
+
+        impl $name {
+            /// The object's key.
+            pub fn key(&self) -> &ObjectKey { &self.subject.key }
+            /// Which version of it.
+            pub fn identity(&self) -> &Identity { &self.subject.identity }
+            /// What the GET answered besides the bytes.
+            pub fn answer(&self) -> &Answer { &self.subject.answer }
+            /// Where the bytes lie until they are placed, relative to the source's folder.
+            pub fn staged(&self) -> &str { &self.subject.staged }
+            /// SHA-256 of the bytes.
+            pub fn sha256(&self) -> Sha256 { self.sha256 }
+            /// How many bytes there are.
+            pub fn bytes(&self) -> u64 { self.bytes }
+            /// The strongest class of evidence that held.
+            pub fn evidence(&self) -> EvidenceClass { self.evidence }
+            /// Every piece of evidence with its verdict.
+            pub fn proofs(&self) -> &[Proof] { &self.proofs }
+        }
+    };
+}
+
+carries_proof! {
+    /// Complete bytes that nothing contradicts, lying in `incoming/`. Only [`prove`] makes one,
+    /// and only a `Verified` can be placed.
+    Verified
+}
+carries_proof! {
+    /// Complete bytes that some evidence contradicts, lying in `incoming/`: for `quarantine/`.
+    Contradiction
+}
+
+/// Compares what came with what was promised.
+///
+/// - The length must be the one listed.
+/// - Full-object checksums must hold. Composite ones are silent: they are not checksums of the
+///   body.
+/// - An ETag that looks like an MD5 must hold, unless a checksum holds: then it is the ETag that
+///   is no digest, and it falls silent.
+pub fn prove(subject: Subject, digests: Digests, evidence: &Evidence) -> Proven {
+    let proofs = weigh(&digests, evidence);
+    let failed = proofs.iter().any(|p| p.verdict == Verdict::Fails);
+    let class = proofs
+        .iter()
+        .filter(|p| p.verdict == Verdict::Holds)
+        .map(|p| p.class)
+        .min()
+        .unwrap_or(EvidenceClass::Length);
+    let (sha256, bytes) = (digests.sha256, digests.bytes);
+    if failed {
+        Proven::Contradicted(Contradiction {
+            subject,
+            sha256,
+            bytes,
+            evidence: class,
+            proofs,
+        })
+    } else {
+        Proven::Verified(Verified {
+            subject,
+            sha256,
+            bytes,
+            evidence: class,
+            proofs,
+        })
+    }
+}
+
+fn weigh(digests: &Digests, evidence: &Evidence) -> Vec<Proof> {
+    let verdict = |holds| {
+        if holds {
+            Verdict::Holds
+        } else {
+            Verdict::Fails
+        }
+    };
+    let mut proofs = vec![Proof {
+        class: EvidenceClass::Length,
+        name: "length".into(),
+        expected: evidence.size.to_string(),
+        verdict: verdict(evidence.size == digests.bytes),
+    }];
+    for checksum in &evidence.checksums {
+        let ours = digests
+            .checksums
+            .iter()
+            .find(|(algorithm, _)| *algorithm == checksum.algorithm);
+        proofs.push(Proof {
+            class: EvidenceClass::Provider,
+            name: checksum.algorithm.name().into(),
+            expected: checksum.value.clone(),
+            verdict: match ours {
+                Some((_, ours)) if checksum.full_object => verdict(*ours == checksum.value),
+                _ => Verdict::Silent,
+            },
+        });
+    }
+    let checksum_holds = proofs
+        .iter()
+        .any(|p| p.class == EvidenceClass::Provider && p.verdict == Verdict::Holds);
+    if !evidence.etag.is_empty() {
+        let holds = evidence
+            .etag_md5()
+            .zip(digests.md5.as_ref())
+            .map(|(promised, ours)| promised == *ours);
+        proofs.push(Proof {
+            class: EvidenceClass::Provider,
+            name: "etag-md5".into(),
+            expected: evidence.etag.clone(),
+            verdict: match holds {
+                Some(true) => Verdict::Holds,
+                Some(false) if !checksum_holds => Verdict::Fails,
+                Some(false) | None => Verdict::Silent,
+            },
+        });
+    }
+    proofs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Algorithm, Checksum, Hasher};
+    use super::*;
+
+    const MD5: &str = "25f9e794323b453885f5181f1b624d0b";
+    const CRC32: &str = "y/Q5Jg==";
+
+    fn proven(
+        size: u64,
+        etag: &str,
+        opaque: bool,
+        checksums: &[(Algorithm, &str, bool)],
+    ) -> Proven {
+        let evidence = Evidence {
+            size,
+            etag: etag.into(),
+            etag_opaque: opaque,
+            checksums: checksums
+                .iter()
+                .map(|(algorithm, value, full)| Checksum {
+                    algorithm: *algorithm,
+                    value: (*value).to_owned(),
+                    full_object: *full,
+                })
+                .collect(),
+        };
+        let mut hasher = Hasher::new(&evidence);
+        hasher.update(b"123456789");
+        let subject = Subject {
+            key: ObjectKey::new("k").unwrap(),
+            identity: Identity {
+                version_id: None,
+                etag: etag.into(),
+                size,
+                last_modified: crate::object::from_ms(0),
+            },
+            answer: Answer::default(),
+            staged: "incoming/x".into(),
+        };
+        prove(subject, hasher.finish(), &evidence)
+    }
+
+    /// What bytes and evidence come to: (case, outcome, class).
+    #[test]
+    fn verdicts() {
+        use Algorithm::*;
+        use EvidenceClass::*;
+        let wrong = "00000000000000000000000000000000";
+        for (case, outcome, verified, class) in [
+            ("md5 holds", proven(9, MD5, false, &[]), true, Provider),
+            ("md5 fails", proven(9, wrong, false, &[]), false, Length),
+            ("opaque etag", proven(9, wrong, true, &[]), true, Length),
+            (
+                "multipart",
+                proven(9, &format!("{MD5}-2"), false, &[]),
+                true,
+                Length,
+            ),
+            ("length fails", proven(8, MD5, false, &[]), false, Provider),
+            (
+                "crc holds",
+                proven(9, "x", false, &[(Crc32, CRC32, true)]),
+                true,
+                Provider,
+            ),
+            (
+                "crc fails",
+                proven(9, MD5, false, &[(Crc32, "AAAAAA==", true)]),
+                false,
+                Provider,
+            ),
+            (
+                "composite is silent",
+                proven(9, "x", false, &[(Crc32, "AAAAAA==-2", false)]),
+                true,
+                Length,
+            ),
+            (
+                "a checksum outweighs an etag",
+                proven(9, wrong, false, &[(Crc32, CRC32, true)]),
+                true,
+                Provider,
+            ),
+        ] {
+            match outcome {
+                Proven::Verified(v) => {
+                    assert!(verified, "{case}: {v:?}");
+                    assert_eq!(v.evidence(), class, "{case}");
+                }
+                Proven::Contradicted(c) => {
+                    assert!(!verified, "{case}: {c:?}");
+                    assert_eq!(c.evidence(), class, "{case}");
+                    assert!(
+                        c.proofs().iter().any(|p| p.verdict == Verdict::Fails),
+                        "{case}"
+                    );
+                }
+            }
+        }
+    }
+}

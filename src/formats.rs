@@ -1,0 +1,57 @@
+//! What formats of backups look like from outside. Pure.
+
+use crate::object::{ObjectKey, Sha256};
+
+/// The most bytes that a lock file of a restic repository has; theirs are some two hundred.
+pub const RESTIC_LOCK_MAX: u64 = 16 * 1024;
+
+/// Where `key` is named like a lock of a restic or rustic repository (`<root>locks/<64 hex>`), the
+/// key of the `config` that makes `<root>` a repository.
+///
+/// Such a lock is recorded and never stored: in `latest/` it would lock the copy at home too, for
+/// as long as the copy exists, because nothing there is ever removed.
+///
+/// The name alone does not make a lock. The caller also checks that the config is a known key of
+/// the same source, and that the object has at most [`RESTIC_LOCK_MAX`] bytes, so that nobody
+/// keeps a backup from being stored by naming it like a lock. (Layout: restic's design document,
+/// "Repository Layout".)
+pub fn restic_lock(key: &ObjectKey) -> Option<ObjectKey> {
+    let (folder, name) = key.as_str().rsplit_once('/')?;
+    Sha256::from_hex(name)?;
+    let root = folder.strip_suffix("locks")?;
+    if !root.is_empty() && !root.ends_with('/') {
+        return None;
+    }
+    ObjectKey::new(format!("{root}config")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locks_and_what_only_looks_like_them() {
+        let hex = "0123456789abcdef".repeat(4);
+        for (key, config) in [
+            (format!("locks/{hex}"), Some("config")),
+            (format!("repos/www/locks/{hex}"), Some("repos/www/config")),
+            (format!("/locks/{hex}"), Some("/config")),
+            (format!("locks/locks/{hex}"), Some("locks/config")),
+            (format!("airlocks/{hex}"), None),
+            (format!("www-locks/{hex}"), None),
+            (format!("Locks/{hex}"), None),
+            (format!("locks/{}", hex.to_uppercase()), None),
+            (format!("locks/{hex}0"), None),
+            (format!("locks/{}", &hex[1..]), None),
+            (format!("locks/x/{hex}"), None),
+            (format!("locks/{hex}/"), None),
+            (format!("snapshots/{hex}"), None),
+            (hex.clone(), None),
+            ("locks/".to_owned(), None),
+            ("locks".to_owned(), None),
+        ] {
+            let found = restic_lock(&ObjectKey::new(key.as_str()).unwrap());
+            assert_eq!(found.as_ref().map(ObjectKey::as_str), config, "{key}");
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! One source's pull: list, plan, fetch, prove, place, record.
+//!
+//! 1. The listing is joined, page by page, with the rows known for its keys; what differs is
+//!    staged in the `plan` table, what did not change costs one bit ([`seen`]).
+//! 2. What the listing does not show is gone only when a HEAD says so ([`gone`]).
+//! 3. The plan is fetched: small objects many at once, large ones in parallel ranges
+//!    ([`transfer`]).
+//! 4. A thread of its own decides where proven bytes belong ([`decide`](mod@decide)) and commits
+//!    them by the group ([`group`]).
+
+mod decide;
+mod gone;
+mod group;
+mod plan;
+mod seen;
+mod transfer;
+mod words;
+
+use crate::bucket::{Bucket, Page};
+use crate::catalogue::Catalogue;
+use crate::config::SourceConfig;
+use crate::error::{Error, Kind, Result};
+use crate::formats;
+use crate::home::Shelf;
+use crate::object::{Change, Clock, Fact, Listed, ObjectKey, RunEnd, SourceName};
+use crate::outcome::{Ended, Event, Outcome, Reporter, Stop};
+use group::Group;
+use seen::Seen;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use transfer::{Fetched, Transfer};
+
+pub use decide::RERUN;
+
+/// What a pull needs besides the store.
+#[derive(Clone)]
+pub struct Pull {
+    /// Which source.
+    pub source: SourceConfig,
+    /// Its bucket.
+    pub bucket: Bucket,
+    /// Our clock.
+    pub clock: Clock,
+    /// The owner's wish to end.
+    pub stop: Stop,
+    /// Who is told.
+    pub reporter: Arc<dyn Reporter>,
+}
+
+/// What a pull would do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DryRun {
+    /// Objects it would fetch.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Requests it would send for them.
+    pub requests: u64,
+}
+
+/// Small objects under way at once.
+const AT_ONCE: usize = 16;
+/// Proven objects waiting to be committed; more make the transfers wait.
+const WAITING: usize = 256;
+/// Plan rows read at a time.
+const ROWS: u32 = 256;
+
+impl Pull {
+    /// Brings what is new in the bucket home.
+    ///
+    /// An error means that the run failed as a whole (the listing, the drive); it is recorded in
+    /// the journal too, if the drive still takes it.
+    pub fn run(&self, runtime: &Runtime, shelf: &mut Shelf<'_>) -> Result<Outcome> {
+        self.reporter.report(&Event::Source(&self.source.name));
+        let before = self.bucket.requests();
+        let mut group = Group::new(shelf, &self.clock, &*self.reporter)?;
+        let result = self.go(runtime, &mut group);
+        group.counts.requests = self.bucket.requests() - before;
+        let (ended, error) = match &result {
+            Ok(ended) => (ended.as_str(), None),
+            Err(error) => ("failed", Some(error.to_string())),
+        };
+        group.fact(Fact::RunEnd(RunEnd {
+            at: self.clock.now(),
+            ended: ended.to_owned(),
+            error,
+            counts: group.counts,
+        }));
+        let recorded = group.commit();
+        let counts = group.counts;
+        // The failure itself says more than that it could not be recorded.
+        let ended = result?;
+        recorded?;
+        Ok(Outcome {
+            source: self.source.name.clone(),
+            ended,
+            counts,
+            open_alarms: shelf.catalogue().open_alarms()?,
+            head: shelf.head().head,
+        })
+    }
+
+    /// Lists and plans, and hands each planned change to `each`; fetches and records nothing.
+    pub fn dry_run(
+        &self,
+        runtime: &Runtime,
+        shelf: &mut Shelf<'_>,
+        each: &mut dyn FnMut(&Change) -> Result<()>,
+    ) -> Result<DryRun> {
+        self.reporter.report(&Event::Source(&self.source.name));
+        let clock = self.clock.clone();
+        let mut group = Group::new(shelf, &clock, &*self.reporter)?;
+        self.list(runtime, &mut group)?;
+        let tuning = self.bucket.tuning();
+        let mut sum = DryRun::default();
+        let mut after = 0;
+        loop {
+            let rows = shelf
+                .catalogue()
+                .plan_take(&self.source.name, after, ROWS)?;
+            let Some((last, _)) = rows.last() else {
+                break;
+            };
+            after = *last;
+            for (_, change) in &rows {
+                each(change)?;
+                sum.objects += 1;
+                sum.bytes += change.identity.size;
+                sum.requests += match change.identity.size {
+                    size if size >= tuning.large => 1 + size.div_ceil(tuning.range.max(1)),
+                    _ => 1,
+                };
+            }
+        }
+        shelf.planner().plan_clear(&self.source.name)?;
+        Ok(sum)
+    }
+
+    fn go(&self, runtime: &Runtime, group: &mut Group<'_, '_>) -> Result<Ended> {
+        let seen = self.list(runtime, group)?;
+        let Some(seen) = seen else {
+            return Ok(Ended::Interrupted);
+        };
+        let filter = &self.source.filter;
+        gone::confirm(
+            runtime,
+            &self.bucket,
+            filter,
+            &seen,
+            group,
+            self.clock.now(),
+        )?;
+        let totals = group.shelf().catalogue().plan_totals(&self.source.name)?;
+        self.reporter.report(&Event::Planned {
+            objects: totals.objects,
+            bytes: totals.bytes,
+        });
+        if totals.objects > 0 {
+            self.fetch_all(runtime, group)?;
+        }
+        Ok(if self.stop.requested() {
+            Ended::Interrupted
+        } else if group.counts.failed > 0 {
+            Ended::Partial
+        } else {
+            Ended::Complete
+        })
+    }
+
+    /// Lists everything and stages the plan. Nothing when the owner asked for an end.
+    fn list(&self, runtime: &Runtime, group: &mut Group<'_, '_>) -> Result<Option<Seen>> {
+        let (page_out, mut page_in) = mpsc::channel(2);
+        let bucket = self.bucket.clone();
+        // The next page is on its way while this one is joined.
+        let lister = runtime.spawn(async move {
+            let mut listing = bucket.list();
+            while let Some(page) = listing.next().await? {
+                if page_out.send(page).await.is_err() {
+                    break;
+                }
+            }
+            Ok::<(), Error>(())
+        });
+        group.shelf().planner().plan_clear(&self.source.name)?;
+        let mut seen = Seen::default();
+        let mut strange = Vec::new();
+        while let Some(page) = page_in.blocking_recv() {
+            if self.stop.requested() {
+                lister.abort();
+                return Ok(None);
+            }
+            self.join(page, group, &mut seen, &mut strange)?;
+        }
+        runtime.block_on(lister).unwrap_or_else(|e| {
+            Err(Error::new(Kind::Run, "the listing's task ended by itself").because(e))
+        })?;
+        if !strange.is_empty() {
+            group.finding(|frame| frame.strange_keys(&strange))?;
+        }
+        Ok(Some(seen))
+    }
+
+    fn join(
+        &self,
+        page: Page,
+        group: &mut Group<'_, '_>,
+        seen: &mut Seen,
+        strange: &mut Vec<String>,
+    ) -> Result<()> {
+        // Enough to name in a finding; a flood of them must not fill the memory.
+        strange.extend(
+            page.strange
+                .into_iter()
+                .take(100_usize.saturating_sub(strange.len())),
+        );
+        let mut objects = page.objects;
+        objects.retain(|object: &Listed| self.source.filter.takes(object.key.as_str()));
+        group.counts.listed += objects.len() as u64;
+        let shelf = group.shelf();
+        let keys: Vec<&ObjectKey> = objects.iter().map(|object| &object.key).collect();
+        let known = shelf.catalogue().known(&self.source.name, &keys)?;
+        let plan = plan::plan_page(&objects, &known);
+        plan.seen.into_iter().for_each(|row| seen.insert(row));
+        if !plan.changes.is_empty() {
+            shelf
+                .planner()
+                .plan_stage(&self.source.name, &plan.changes)?;
+        }
+        self.reporter.report(&Event::Listed(group.counts.listed));
+        Ok(())
+    }
+
+    /// Fetches the plan. Transfers run on the runtime; this thread commits.
+    fn fetch_all(&self, runtime: &Runtime, group: &mut Group<'_, '_>) -> Result<()> {
+        let (out, mut fetched) = mpsc::channel(WAITING);
+        let shelf = group.shelf();
+        let dispatcher = Dispatcher {
+            transfer: Transfer {
+                source: self.source.name.clone(),
+                bucket: self.bucket.clone(),
+                incoming: shelf.incoming(),
+                clock: self.clock.clone(),
+                stop: self.stop.clone(),
+                reporter: self.reporter.clone(),
+            },
+            // A connection of its own: plan rows are read while groups are committed.
+            plan: Catalogue::open_read(&shelf.store().catalogue_path())?,
+            denied: Arc::new(Denied::default()),
+            out,
+        };
+        let room = shelf.store().room()?;
+        log::debug!("{} bytes are free on the drive", room.free);
+        let dispatched = runtime.spawn(dispatcher.run());
+        let mut failed = None;
+        runtime.block_on(async {
+            loop {
+                match tokio::time::timeout(group::AGE, fetched.recv()).await {
+                    Ok(None) => break,
+                    Ok(Some(one)) => {
+                        if let Err(error) = group.take(one) {
+                            // Nothing more can be stored: what is under way is dropped.
+                            failed = Some(error);
+                            break;
+                        }
+                    }
+                    Err(_) if group.is_due() => {
+                        if let Err(error) = group.commit() {
+                            failed = Some(error);
+                            break;
+                        }
+                    }
+                    Err(_) => {}
+                }
+            }
+        });
+        drop(fetched);
+        let dispatched = runtime.block_on(dispatched).unwrap_or_else(|e| {
+            Err(Error::new(Kind::Run, "the dispatching task ended by itself").because(e))
+        });
+        match failed {
+            Some(error) => Err(error),
+            None => {
+                group.commit()?;
+                dispatched
+            }
+        }
+    }
+}
+
+/// Takes rows of the plan and keeps transfers under way.
+struct Dispatcher {
+    transfer: Transfer,
+    plan: Catalogue,
+    denied: Arc<Denied>,
+    out: mpsc::Sender<Fetched>,
+}
+
+/// Tells a key that may read nothing from an object that may not be read.
+#[derive(Default)]
+struct Denied {
+    refused: AtomicU64,
+    other: AtomicU64,
+}
+
+/// So many refusals and nothing else: it is the key.
+const REFUSALS: u64 = 5;
+
+/// The two kinds of transfers: each large one has the ranges, and the memory, to itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    Small,
+    Large,
+}
+
+impl Dispatcher {
+    async fn run(mut self) -> Result<()> {
+        for lane in [Lane::Small, Lane::Large] {
+            self.lane(lane).await?;
+        }
+        let refused = self.denied.refused.load(Ordering::Relaxed);
+        if refused > 0 && self.denied.other.load(Ordering::Relaxed) == 0 {
+            return Err(self.not_allowed());
+        }
+        Ok(())
+    }
+
+    // `&mut`, because SQLite's connection can be moved between threads and not shared.
+    async fn lane(&mut self, lane: Lane) -> Result<()> {
+        let at_once = match lane {
+            Lane::Small => AT_ONCE,
+            Lane::Large => 1,
+        };
+        let mut tasks = JoinSet::new();
+        let mut after = 0;
+        loop {
+            let rows = self.plan.plan_take(&self.transfer.source, after, ROWS)?;
+            let Some((last, _)) = rows.last() else {
+                break;
+            };
+            after = *last;
+            for (_, change) in rows {
+                let large = change.identity.size >= self.transfer.bucket.tuning().large;
+                if large != (lane == Lane::Large) {
+                    continue;
+                }
+                if tasks.len() >= at_once {
+                    tasks.join_next().await;
+                }
+                if self.transfer.stop.requested() || self.out.is_closed() {
+                    return Ok(());
+                }
+                if self.denied.refused.load(Ordering::Relaxed) >= REFUSALS
+                    && self.denied.other.load(Ordering::Relaxed) == 0
+                {
+                    return Err(self.not_allowed());
+                }
+                tasks.spawn(self.one(change)?);
+            }
+        }
+        while tasks.join_next().await.is_some() {}
+        Ok(())
+    }
+
+    /// One object's transfer, as a task of its own.
+    fn one(&self, change: Change) -> Result<impl Future<Output = ()> + Send + 'static> {
+        let restic = match formats::restic_lock(&change.key) {
+            Some(config) => {
+                let source: &SourceName = &self.transfer.source;
+                self.plan.plan_has(source, config.as_str())?
+                    || self.plan.latest_of(source, config.as_str())?.is_some()
+            }
+            None => false,
+        };
+        let (transfer, out, denied) =
+            (self.transfer.clone(), self.out.clone(), self.denied.clone());
+        Ok(async move {
+            let key = change.key.clone();
+            let fetched = transfer.fetch(change, restic).await;
+            let counter = match &fetched {
+                Fetched::Unreadable(_, error) if error.kind() == Kind::Usage => &denied.refused,
+                _ => &denied.other,
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+            transfer.reporter.report(&Event::Finished(&key));
+            // A closed channel means that the drive failed: that is said elsewhere.
+            let _ = out.send(fetched).await;
+        })
+    }
+
+    fn not_allowed(&self) -> Error {
+        self.transfer.bucket.not_allowed_to_read()
+    }
+}

@@ -1,0 +1,133 @@
+//! What a complete listing does not show: gone, or left out by the server?
+//!
+//! A listing is a server's word. An object missing from it is asked for by a HEAD before anything
+//! is concluded: 404 means gone, 200 means that this listing omits keys.
+
+use super::group::Group;
+use super::seen::Seen;
+use crate::bucket::Bucket;
+use crate::config::Filter;
+use crate::error::Result;
+use crate::object::{Fact, Known, ObjectKey, Timestamp};
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+/// Up to this many missing objects are all asked for; of more, this many at random.
+const ASKED: usize = 200;
+/// How many are asked for at once.
+const AT_ONCE: usize = 16;
+/// Rows read at a time.
+const ROWS: u32 = 1000;
+
+/// Finds out about every current row that the listing did not show.
+pub(super) fn confirm(
+    runtime: &Runtime,
+    bucket: &Bucket,
+    filter: &Filter,
+    seen: &Seen,
+    group: &mut Group<'_, '_>,
+    now: Timestamp,
+) -> Result<()> {
+    let (sample, missing) = sample(group, filter, seen)?;
+    if sample.is_empty() {
+        return Ok(());
+    }
+    let asked = sample.len();
+    let answers = runtime.block_on(ask(bucket, sample));
+    let there: Vec<ObjectKey> = answers
+        .iter()
+        .filter(|(_, there)| *there == Some(true))
+        .map(|(known, _)| known.key.clone())
+        .collect();
+    if !there.is_empty() {
+        group.finding(|frame| frame.listing_omits(&there, asked))?;
+    }
+    let all_gone = answers.iter().all(|(_, there)| *there == Some(false));
+    if missing > asked && all_gone {
+        return each_missing(group, filter, seen, &mut |group, known| {
+            take(group, known, now)
+        });
+    }
+    for (known, there) in answers {
+        if there == Some(false) {
+            take(group, known, now)?;
+        }
+    }
+    Ok(())
+}
+
+fn take(group: &mut Group<'_, '_>, known: Known, at: Timestamp) -> Result<()> {
+    group.fact(Fact::Gone {
+        key: known.key,
+        identity: known.identity,
+        at,
+    });
+    if group.is_due() {
+        group.commit()?;
+    }
+    Ok(())
+}
+
+/// Up to [`ASKED`] of the missing rows, each as likely as any other, and how many there are.
+fn sample(group: &mut Group<'_, '_>, filter: &Filter, seen: &Seen) -> Result<(Vec<Known>, usize)> {
+    let (mut kept, mut missing) = (Vec::new(), 0);
+    each_missing(group, filter, seen, &mut |_, known| {
+        missing += 1;
+        if kept.len() < ASKED {
+            kept.push(known);
+        } else if let Some(place) = kept.get_mut(fastrand::usize(..missing)) {
+            *place = known;
+        }
+        Ok(())
+    })?;
+    Ok((kept, missing))
+}
+
+fn each_missing<'a, 'h>(
+    group: &mut Group<'a, 'h>,
+    filter: &Filter,
+    seen: &Seen,
+    each: &mut dyn FnMut(&mut Group<'a, 'h>, Known) -> Result<()>,
+) -> Result<()> {
+    let mut after = 0;
+    loop {
+        let shelf = group.shelf();
+        let rows = shelf
+            .catalogue()
+            .unseen(shelf.name(), after, ROWS, &|row| seen.contains(row))?;
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        after = last.id;
+        for known in rows {
+            // A key outside the filter was not asked for, and so is not missing.
+            if filter.takes(known.key.as_str()) {
+                each(group, known)?;
+            }
+        }
+    }
+}
+
+/// One HEAD for each: there, not there, or no answer.
+async fn ask(bucket: &Bucket, sample: Vec<Known>) -> Vec<(Known, Option<bool>)> {
+    let mut tasks = JoinSet::new();
+    let mut answers = Vec::new();
+    for known in sample {
+        if tasks.len() >= AT_ONCE
+            && let Some(Ok(answer)) = tasks.join_next().await
+        {
+            answers.push(answer);
+        }
+        let bucket = bucket.clone();
+        tasks.spawn(async move {
+            let there = bucket
+                .exists(&known.key)
+                .await
+                .inspect_err(|e| log::warn!("{}: no answer to a HEAD: {e:?}", known.key))
+                .ok();
+            (known, there)
+        });
+    }
+    answers.extend(tasks.join_all().await);
+    answers
+}

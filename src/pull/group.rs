@@ -1,0 +1,302 @@
+//! The group commit: proven bytes come in one by one and are made durable together, because a
+//! sync a file is what makes careful tools slow.
+
+use super::decide::{Decision, decide};
+use super::transfer::Fetched;
+use super::words::{self, Frame};
+use crate::digest::{Contradiction, Verified};
+use crate::error::{Error, Result};
+use crate::home::{PROGRAM, Shelf, standing_of};
+use crate::object::{
+    Clock, Fact, FindingRecord, Identity, NameClaim, ObjectKey, RunCounts, RunStart, Sha256, State,
+};
+use crate::outcome::{Event, Reporter};
+use crate::store::Entry;
+use crate::write_once::is_write_once;
+use std::time::{Duration, Instant};
+
+/// A group is closed at this many entries,
+const ENTRIES: usize = 1000;
+/// or this many bytes,
+const BYTES: u64 = 512 << 20;
+/// or this long after its first entry: what a power cut can cost to fetch again.
+pub(super) const AGE: Duration = Duration::from_secs(10);
+
+/// Collects entries and commits them by the group.
+pub(super) struct Group<'a, 'h> {
+    shelf: &'a mut Shelf<'h>,
+    clock: &'a Clock,
+    reporter: &'a dyn Reporter,
+    begun: bool,
+    entries: Vec<Entry>,
+    claims: Vec<NameClaim>,
+    leftovers: Vec<String>,
+    versions: u64,
+    bytes: u64,
+    opened: Option<Instant>,
+    next_finding: u64,
+    /// What the run did so far.
+    pub(super) counts: RunCounts,
+    /// The first object that could not be fetched, and why.
+    pub(super) first_failure: Option<Error>,
+}
+
+impl<'a, 'h> Group<'a, 'h> {
+    pub(super) fn new(
+        shelf: &'a mut Shelf<'h>,
+        clock: &'a Clock,
+        reporter: &'a dyn Reporter,
+    ) -> Result<Self> {
+        let next_finding = shelf.catalogue().next_finding_number(shelf.name())?;
+        Ok(Self {
+            shelf,
+            clock,
+            reporter,
+            begun: false,
+            entries: Vec::new(),
+            claims: Vec::new(),
+            leftovers: Vec::new(),
+            versions: 0,
+            bytes: 0,
+            opened: None,
+            next_finding,
+            counts: RunCounts::default(),
+            first_failure: None,
+        })
+    }
+
+    pub(super) fn shelf(&mut self) -> &mut Shelf<'h> {
+        self.shelf
+    }
+
+    /// Takes what became of one planned change; commits when the group is full.
+    pub(super) fn take(&mut self, fetched: Fetched) -> Result<()> {
+        match fetched {
+            Fetched::Verified(verified) => self.verified(verified)?,
+            Fetched::Contradicted(contradiction) => self.contradicted(contradiction)?,
+            Fetched::Fact(fact) => self.fact(fact),
+            Fetched::Unreadable(change, error) => {
+                self.unreadable(&change.key, &change.identity, error)?;
+            }
+            Fetched::Failed(change, error) => {
+                let text = format!("{}: {error}; left for the next run", change.key);
+                log::warn!("{text}");
+                self.reporter.report(&Event::Trouble(&text));
+                self.counts.failed += 1;
+                self.first_failure.get_or_insert(error);
+            }
+            Fetched::Passed | Fetched::Interrupted => {}
+            Fetched::Drive(error) => return Err(error),
+        }
+        if self.is_due() {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Adds a record that claims no bytes.
+    pub(super) fn fact(&mut self, fact: Fact) {
+        if matches!(fact, Fact::Gone { .. }) {
+            self.counts.gone += 1;
+        }
+        self.push(Entry::Fact(fact), 0);
+    }
+
+    /// Adds a finding, made with the next free number, unless one like it is open.
+    pub(super) fn finding(&mut self, make: impl FnOnce(&Frame<'_>) -> FindingRecord) -> Result<()> {
+        let source = self.shelf.name().to_string();
+        let finding = make(&Frame {
+            source: &source,
+            number: self.next_finding,
+            at: self.clock.now(),
+        });
+        let open = self.shelf.catalogue().findings(true)?;
+        let like = |row: &crate::catalogue::FindingRow| {
+            row.source.as_str() == source
+                && row.finding.kind == finding.kind
+                && row.finding.key == finding.key
+                && row.finding.identity == finding.identity
+        };
+        if !open.iter().any(like) {
+            self.next_finding += 1;
+            self.push(Entry::Fact(Fact::Finding(finding)), 0);
+        }
+        Ok(())
+    }
+
+    /// Whether the group should be committed now.
+    pub(super) fn is_due(&self) -> bool {
+        self.entries.len() >= ENTRIES
+            || self.bytes >= BYTES
+            || self.opened.is_some_and(|opened| opened.elapsed() >= AGE)
+    }
+
+    /// Commits what was collected.
+    pub(super) fn commit(&mut self) -> Result<()> {
+        if self.entries.is_empty() && self.leftovers.is_empty() {
+            return Ok(());
+        }
+        self.begin();
+        let entries = std::mem::take(&mut self.entries);
+        self.shelf.commit(entries)?;
+        // Only now: until the rows stand, the bytes might be needed.
+        for staged in self.leftovers.drain(..) {
+            self.shelf.incoming().remove(&staged)?;
+        }
+        self.reporter.report(&Event::Recorded(self.versions));
+        (self.versions, self.bytes, self.opened) = (0, 0, None);
+        self.claims.clear();
+        Ok(())
+    }
+
+    /// The run's first line goes with its first group: a run that changes nothing and fails to
+    /// say so costs one sync, not two.
+    fn begin(&mut self) {
+        if !std::mem::replace(&mut self.begun, true) {
+            let start = Fact::RunStart(RunStart {
+                at: self.clock.now(),
+                command: "pull".to_owned(),
+                program: PROGRAM.to_owned(),
+            });
+            self.entries.insert(0, Entry::Fact(start));
+        }
+    }
+
+    fn push(&mut self, entry: Entry, bytes: u64) {
+        self.opened.get_or_insert_with(Instant::now);
+        self.bytes += bytes;
+        self.entries.push(entry);
+    }
+
+    fn verified(&mut self, verified: Verified) -> Result<()> {
+        let key = verified.key().clone();
+        let rows = self.shelf.catalogue().known(self.shelf.name(), &[&key])?;
+        let rows = rows.get(&key).map_or(&[][..], Vec::as_slice);
+        let standing = self.shelf.standing(&key)?;
+        let now = self.clock.now();
+        let quarantined = |row: &&crate::object::Known| {
+            row.state == State::Quarantined && row.identity.is(verified.identity())
+        };
+        if rows.iter().any(|row| quarantined(&row)) {
+            self.fact(Fact::Event(words::came_right(&key, now)));
+        }
+        let decision = decide(
+            standing.as_ref(),
+            rows,
+            verified.sha256(),
+            is_write_once(&key),
+            now,
+        );
+        match (decision, standing) {
+            (Decision::Touch(path), _) => {
+                self.counts.touched += 1;
+                self.leftovers.push(verified.staged().to_owned());
+                self.fact(touch(&verified, path, now));
+                return Ok(());
+            }
+            (Decision::Hold, Some(first)) => {
+                self.counts.held += 1;
+                let (identity, newcomer) = (verified.identity().clone(), verified.sha256());
+                self.store(verified, None, true)?;
+                self.finding(|frame| frame.write_once_changed(&key, &identity, &first, newcomer))?;
+            }
+            (Decision::Replace { rerun }, standing) => {
+                if rerun {
+                    self.fact(Fact::Event(words::replaced_within_a_day(&key, now)));
+                }
+                self.store(verified, standing.as_ref(), false)?;
+            }
+            (Decision::First | Decision::Hold, standing) => {
+                self.store(verified, standing.as_ref(), false)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn store(
+        &mut self,
+        verified: Verified,
+        standing: Option<&crate::object::Known>,
+        hold: bool,
+    ) -> Result<()> {
+        let bytes = verified.bytes();
+        let (spelling, names) = self.shelf.spelling(verified.key(), &self.claims)?;
+        self.claims.extend(names.iter().cloned());
+        self.counts.stored += 1;
+        self.counts.bytes += bytes;
+        self.versions += 1;
+        let entry = if hold {
+            Entry::History {
+                verified,
+                spelling,
+                state: State::Held,
+                names,
+            }
+        } else {
+            for step in self.shelf.make_room(verified.key())? {
+                self.push(step, 0);
+            }
+            Entry::Latest {
+                verified,
+                spelling,
+                standing: standing.map(standing_of).transpose()?,
+                names,
+            }
+        };
+        self.push(entry, bytes);
+        Ok(())
+    }
+
+    fn contradicted(&mut self, contradiction: Contradiction) -> Result<()> {
+        self.counts.quarantined += 1;
+        let row = self.shelf.catalogue().by_identity(
+            self.shelf.name(),
+            contradiction.key(),
+            contradiction.identity(),
+        )?;
+        let same: Option<Sha256> = row
+            .filter(|row| row.state == State::Quarantined)
+            .and_then(|row| row.sha256);
+        self.finding(|frame| frame.contradiction(&contradiction))?;
+        if same == Some(contradiction.sha256()) {
+            self.leftovers.push(contradiction.staged().to_owned());
+            return Ok(());
+        }
+        let bytes = contradiction.bytes();
+        self.push(Entry::Quarantine { contradiction }, bytes);
+        Ok(())
+    }
+
+    fn unreadable(&mut self, key: &ObjectKey, identity: &Identity, error: Error) -> Result<()> {
+        self.counts.failed += 1;
+        let row = self
+            .shelf
+            .catalogue()
+            .by_identity(self.shelf.name(), key, identity)?;
+        if row.is_none_or(|row| row.state != State::Unreadable) {
+            let at = self.clock.now();
+            self.fact(Fact::Noted {
+                key: key.clone(),
+                identity: identity.clone(),
+                state: State::Unreadable,
+                at,
+            });
+            self.fact(Fact::Event(words::unreadable(key, &error.to_string(), at)));
+        }
+        self.first_failure.get_or_insert(error);
+        Ok(())
+    }
+}
+
+fn touch(verified: &Verified, path: String, at: crate::object::Timestamp) -> Fact {
+    Fact::Touch {
+        key: verified.key().clone(),
+        identity: verified.identity().clone(),
+        answer: verified.answer().clone(),
+        sha256: verified.sha256(),
+        evidence: verified.evidence(),
+        proofs: verified.proofs().to_vec(),
+        path,
+        at,
+    }
+}

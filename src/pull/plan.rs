@@ -1,0 +1,214 @@
+//! The plan: a listing page, joined with what is known of its keys, gives changes. Pure.
+
+use crate::object::{Change, InBucket, Known, Listed, ObjectKey, State, Why};
+use std::collections::HashMap;
+
+/// What one page of a listing comes to.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct PagePlan {
+    /// What there is to do.
+    pub changes: Vec<Change>,
+    /// Rows whose keys the page shows: none of them is missing from the bucket.
+    pub seen: Vec<i64>,
+}
+
+/// Joins a page with the rows known for its keys.
+///
+/// A row that is `current` and whose key the page shows under another identity was replaced, and
+/// is seen all the same: it is recorded as such when the newcomer is.
+pub(super) fn plan_page(page: &[Listed], known: &HashMap<ObjectKey, Vec<Known>>) -> PagePlan {
+    let mut plan = PagePlan::default();
+    for listed in page {
+        let rows = known.get(&listed.key).map_or(&[][..], Vec::as_slice);
+        let current = rows.iter().filter(|r| r.in_bucket == InBucket::Current);
+        plan.seen.extend(current.map(|r| r.id));
+        let why = match row_of(listed, rows) {
+            Some(row) => why_known(listed, row),
+            None if rows.is_empty() => Some(Why::New),
+            None => Some(Why::Changed),
+        };
+        if let Some(why) = why {
+            plan.changes.push(Change {
+                why,
+                key: listed.key.clone(),
+                identity: listed.identity.clone(),
+                storage_class: listed.storage_class.clone(),
+            });
+        }
+    }
+    plan
+}
+
+/// The row of the listed version; the one that is current where identities repeat.
+fn row_of<'a>(listed: &Listed, rows: &'a [Known]) -> Option<&'a Known> {
+    rows.iter()
+        .filter(|row| row.identity.is(&listed.identity))
+        .max_by_key(|row| (row.in_bucket == InBucket::Current, row.id))
+}
+
+/// What there is to do about a version that is known.
+fn why_known(listed: &Listed, row: &Known) -> Option<Why> {
+    match row.state {
+        State::Stored | State::Held | State::Skipped => {
+            (row.in_bucket != InBucket::Current).then_some(Why::Back)
+        }
+        State::Archived if archived(listed.storage_class.as_deref()) => None,
+        State::Pending | State::Archived | State::Unreadable | State::Quarantined => {
+            Some(Why::Retry)
+        }
+        State::Expired => None,
+    }
+}
+
+/// Whether a listed storage class answers no GET without a restore first (S3 User Guide,
+/// "Understanding archived objects"; GLACIER_IR answers at once).
+pub(super) fn archived(storage_class: Option<&str>) -> bool {
+    matches!(storage_class, Some("GLACIER" | "DEEP_ARCHIVE"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::{Identity, from_ms};
+    use proptest::prelude::*;
+
+    fn identity(n: u64) -> Identity {
+        Identity {
+            version_id: None,
+            etag: format!("e{n}"),
+            size: n,
+            last_modified: from_ms(0),
+        }
+    }
+
+    fn listed(key: &str, n: u64, class: Option<&str>) -> Listed {
+        Listed {
+            key: ObjectKey::new(key).unwrap(),
+            identity: identity(n),
+            storage_class: class.map(str::to_owned),
+        }
+    }
+
+    fn known(id: i64, key: &str, n: u64, state: State, in_bucket: InBucket) -> Known {
+        Known {
+            id,
+            key: ObjectKey::new(key).unwrap(),
+            identity: identity(n),
+            state,
+            in_bucket,
+            sha256: None,
+            path: None,
+            sums_at: None,
+            first_seen: from_ms(0),
+        }
+    }
+
+    fn join(page: &[Listed], rows: &[Known]) -> PagePlan {
+        let mut map: HashMap<ObjectKey, Vec<Known>> = HashMap::new();
+        for row in rows {
+            map.entry(row.key.clone()).or_default().push(row.clone());
+        }
+        plan_page(page, &map)
+    }
+
+    /// (what we know of the listed version, its class) -> what there is to do.
+    #[test]
+    fn what_is_done_about_one_object() {
+        use InBucket::*;
+        use State::*;
+        for (row, class, why, seen) in [
+            (None, None, Some(Why::New), false),
+            (Some((1, Stored, Current)), None, None, true),
+            (Some((2, Stored, Current)), None, Some(Why::Changed), true),
+            (Some((2, Stored, Gone)), None, Some(Why::Changed), false),
+            (Some((1, Stored, Gone)), None, Some(Why::Back), false),
+            (Some((1, Held, Current)), None, None, true),
+            (Some((1, Skipped, Current)), None, None, true),
+            (
+                Some((1, Quarantined, Current)),
+                None,
+                Some(Why::Retry),
+                true,
+            ),
+            (Some((1, Pending, Current)), None, Some(Why::Retry), true),
+            (Some((1, Unreadable, Current)), None, Some(Why::Retry), true),
+            (Some((1, Archived, Current)), Some("GLACIER"), None, true),
+            (
+                Some((1, Archived, Current)),
+                Some("STANDARD"),
+                Some(Why::Retry),
+                true,
+            ),
+            (Some((1, Expired, Current)), None, None, true),
+        ] {
+            let rows: Vec<Known> = row
+                .iter()
+                .map(|(n, state, in_bucket)| known(7, "k", *n, *state, *in_bucket))
+                .collect();
+            let plan = join(&[listed("k", 1, class)], &rows);
+            assert_eq!(
+                plan.changes.first().map(|c| c.why),
+                why,
+                "{row:?} {class:?}"
+            );
+            assert_eq!(plan.seen == [7], seen, "{row:?} {class:?}");
+        }
+    }
+
+    #[test]
+    fn an_old_identity_that_returns_is_back() {
+        let rows = [
+            known(1, "k", 1, State::Stored, InBucket::Gone),
+            known(2, "k", 2, State::Stored, InBucket::Current),
+        ];
+        let plan = join(&[listed("k", 1, None)], &rows);
+        assert_eq!(plan.changes[0].why, Why::Back);
+        assert_eq!(plan.seen, [2]);
+    }
+
+    proptest! {
+        /// Against a naive model: whatever the order and size of pages, what is planned is
+        /// exactly the listed versions that are not known as stored and current, and what stays
+        /// unseen is exactly the current rows whose keys are not listed.
+        #[test]
+        fn pages_in_any_order_come_to_the_same(
+            bucket in proptest::collection::btree_map(0u8..40, 0u64..4, 0..30),
+            rows in proptest::collection::btree_map(0u8..40, 0u64..4, 0..30),
+            size in 1usize..7,
+            turn in 0usize..40,
+        ) {
+            let mut page: Vec<Listed> = bucket.iter().map(|(k, n)| listed(&format!("k{k}"), *n, None)).collect();
+            let at = turn % page.len().max(1);
+            page.rotate_left(at);
+            let rows: Vec<Known> = rows
+                .iter()
+                .map(|(k, n)| known(i64::from(*k), &format!("k{k}"), *n, State::Stored, InBucket::Current))
+                .collect();
+            let (mut changed, mut seen) = (Vec::new(), Vec::new());
+            for part in page.chunks(size) {
+                let plan = join(part, &rows);
+                changed.extend(plan.changes.iter().map(|c| (c.key.clone(), c.identity.clone(), c.why)));
+                seen.extend(plan.seen);
+            }
+            changed.sort_by(|a, b| a.0.cmp(&b.0));
+            seen.sort_unstable();
+            let mut expected = Vec::new();
+            let mut expected_seen = Vec::new();
+            for object in &page {
+                let row = rows.iter().find(|r| r.key == object.key);
+                if let Some(row) = row { expected_seen.push(row.id); }
+                match row {
+                    None => expected.push((object.key.clone(), object.identity.clone(), Why::New)),
+                    Some(row) if row.identity != object.identity => {
+                        expected.push((object.key.clone(), object.identity.clone(), Why::Changed));
+                    }
+                    Some(_) => {}
+                }
+            }
+            expected.sort_by(|a, b| a.0.cmp(&b.0));
+            expected_seen.sort_unstable();
+            prop_assert_eq!(changed, expected);
+            prop_assert_eq!(seen, expected_seen);
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! One object's way from the bucket into `incoming/`, proven.
+
+use super::plan::archived;
+use crate::bucket::{Bucket, Download, Failure};
+use crate::digest::{Contradiction, Evidence, Hasher, Proven, Subject, Verified, prove};
+use crate::error::{Error, Kind, Result};
+use crate::formats;
+use crate::object::{Change, Clock, Fact, Identity, SourceName, State, Why};
+use crate::outcome::{Event, Reporter, Stop};
+use crate::store::{Incoming, Staging};
+use std::sync::Arc;
+
+/// What became of one planned change.
+#[derive(Debug)]
+pub(super) enum Fetched {
+    /// Complete and proven.
+    Verified(Verified),
+    /// Complete, fetched twice, and contradicting its evidence both times.
+    Contradicted(Contradiction),
+    /// Nothing to fetch, something to record.
+    Fact(Fact),
+    /// Cannot be read with our key.
+    Unreadable(Change, Error),
+    /// Not there any more, or another version by now: the next listing tells.
+    Passed,
+    /// Could not be fetched this time.
+    Failed(Change, Error),
+    /// The owner asked for an end.
+    Interrupted,
+    /// The drive failed: nothing more can be stored.
+    Drive(Error),
+}
+
+/// What every transfer of a run needs. Cloned freely.
+#[derive(Clone)]
+pub(super) struct Transfer {
+    pub(super) source: SourceName,
+    pub(super) bucket: Bucket,
+    pub(super) incoming: Incoming,
+    pub(super) clock: Clock,
+    pub(super) stop: Stop,
+    pub(super) reporter: Arc<dyn Reporter>,
+}
+
+/// Why one try brought no verdict.
+enum Miss {
+    Bucket(Failure),
+    Drive(Error),
+    Stopped,
+}
+
+impl From<Failure> for Miss {
+    fn from(failure: Failure) -> Self {
+        Self::Bucket(failure)
+    }
+}
+
+/// Bytes between two resume watermarks of a large object.
+const WATERMARK: u64 = 64 << 20;
+/// Bytes gathered before they are hashed and written in one go.
+const GATHER: usize = 256 << 10;
+
+impl Transfer {
+    /// Fetches what `change` asks for; never fails the run by itself.
+    pub(super) async fn fetch(&self, change: Change, restic: bool) -> Fetched {
+        let note = |state| {
+            Fetched::Fact(Fact::Noted {
+                key: change.key.clone(),
+                identity: change.identity.clone(),
+                state,
+                at: self.clock.now(),
+            })
+        };
+        if change.why == Why::Back {
+            return Fetched::Fact(Fact::Back {
+                key: change.key.clone(),
+                identity: change.identity.clone(),
+                at: self.clock.now(),
+            });
+        }
+        if restic && change.identity.size <= formats::RESTIC_LOCK_MAX {
+            return note(State::Skipped);
+        }
+        if archived(change.storage_class.as_deref()) {
+            return note(State::Archived);
+        }
+        match self.until_settled(&change).await {
+            Ok(Proven::Verified(verified)) => Fetched::Verified(verified),
+            Ok(Proven::Contradicted(contradiction)) => Fetched::Contradicted(contradiction),
+            Err(Miss::Stopped) => Fetched::Interrupted,
+            Err(Miss::Drive(error)) => Fetched::Drive(error),
+            Err(Miss::Bucket(failure)) => match failure {
+                Failure::Archived => note(State::Archived),
+                Failure::Gone | Failure::Changed => Fetched::Passed,
+                Failure::Unreadable(error) => Fetched::Unreadable(change, error),
+                Failure::Passing(error) | Failure::Fatal(error) => Fetched::Failed(change, error),
+            },
+        }
+    }
+
+    /// Tries until the bytes are proven, contradicted twice, or beyond reach.
+    async fn until_settled(&self, change: &Change) -> Result<Proven, Miss> {
+        let attempts = self.bucket.tuning().attempts;
+        let (mut tries, mut contradicted) = (1, false);
+        loop {
+            match self.once(change).await {
+                // A mismatch is fetched once more before it means anything: a line or a proxy
+                // can spoil bytes, and then the second ones differ.
+                Ok(Proven::Contradicted(_)) if !contradicted => {
+                    contradicted = true;
+                    self.trouble(&format!(
+                        "{}: the bytes contradict their evidence; fetching them once more",
+                        change.key
+                    ));
+                }
+                Err(Miss::Bucket(Failure::Passing(error))) if tries < attempts => {
+                    self.trouble(&format!("{}: {error}; trying again", change.key));
+                    let wait = self.bucket.tuning().wait_before(tries);
+                    tries += 1;
+                    tokio::select! {
+                        () = tokio::time::sleep(wait) => {}
+                        () = self.stop.wait() => return Err(Miss::Stopped),
+                    }
+                }
+                settled => return settled,
+            }
+        }
+    }
+
+    fn trouble(&self, text: &str) {
+        log::warn!("{text}");
+        self.reporter.report(&Event::Trouble(text));
+    }
+
+    /// One download from beginning (or watermark) to end.
+    async fn once(&self, change: &Change) -> Result<Proven, Miss> {
+        let (key, identity) = (&change.key, &change.identity);
+        let mut download = tokio::select! {
+            opened = self.bucket.open(key, identity) => opened?,
+            () = self.stop.wait() => return Err(Miss::Stopped),
+        };
+        let id = Incoming::id_of(&self.source, key, identity);
+        let evidence = download.evidence().clone();
+        let mut sink = Sink::new(self.incoming.clone(), id, evidence.clone());
+        if identity.size >= self.bucket.tuning().large {
+            sink = self.resume(sink, identity, &mut download).await?;
+        }
+        loop {
+            let chunk = tokio::select! {
+                chunk = download.next() => chunk,
+                () = self.stop.wait() => Err(Failure::Passing(Error::new(Kind::Interrupted, "interrupted"))),
+            };
+            match chunk {
+                Ok(Some(bytes)) => {
+                    self.reporter.report(&Event::Bytes(bytes.len() as u64));
+                    sink = sink.take(bytes, identity).await.map_err(Miss::Drive)?;
+                }
+                Ok(None) => break,
+                Err(failure) => {
+                    // What came so far is kept for the next try, now or in a later run.
+                    if identity.size >= self.bucket.tuning().large {
+                        sink.mark(identity).await.map_err(Miss::Drive)?;
+                    }
+                    return Err(match self.stop.requested() {
+                        true => Miss::Stopped,
+                        false => Miss::Bucket(failure),
+                    });
+                }
+            }
+        }
+        let (digests, staged) = sink.finish().await.map_err(Miss::Drive)?;
+        let subject = Subject {
+            key: key.clone(),
+            identity: identity.clone(),
+            answer: download.answer().clone(),
+            staged,
+        };
+        Ok(prove(subject, digests, &evidence))
+    }
+
+    /// Goes on from the last synced watermark of an earlier try, if there is one.
+    async fn resume(
+        &self,
+        sink: Sink,
+        identity: &Identity,
+        download: &mut Download,
+    ) -> Result<Sink, Miss> {
+        let wanted = identity.clone();
+        let sink = blocking(move || sink.resume(&wanted))
+            .await
+            .map_err(Miss::Drive)?;
+        let had = sink.written();
+        if had > 0 {
+            download.skip_to(had);
+            log::info!("going on after {had} bytes that an earlier try brought");
+            self.reporter.report(&Event::Bytes(had));
+        }
+        Ok(sink)
+    }
+}
+
+/// Gathers chunks, and hashes and writes them away from the network's threads. Small objects
+/// cost one such trip in all.
+struct Sink {
+    incoming: Incoming,
+    id: String,
+    evidence: Evidence,
+    hasher: Hasher,
+    staging: Option<Staging>,
+    gathered: Vec<u8>,
+    marked: u64,
+}
+
+impl Sink {
+    fn new(incoming: Incoming, id: String, evidence: Evidence) -> Self {
+        Self {
+            incoming,
+            id,
+            hasher: Hasher::new(&evidence),
+            evidence,
+            staging: None,
+            gathered: Vec::new(),
+            marked: 0,
+        }
+    }
+
+    fn written(&self) -> u64 {
+        self.staging.as_ref().map_or(0, Staging::written)
+    }
+
+    fn resume(mut self, identity: &Identity) -> Result<Self> {
+        let hasher = &mut self.hasher;
+        let staging = self
+            .incoming
+            .resume(&self.id, identity, &mut |bytes| hasher.update(bytes))?;
+        match staging {
+            Some(staging) => {
+                self.marked = staging.written();
+                self.staging = Some(staging);
+            }
+            // The prefix may have been fed in part before it proved wrong.
+            None => self.hasher = Hasher::new(&self.evidence),
+        }
+        Ok(self)
+    }
+
+    async fn take(mut self, bytes: Vec<u8>, identity: &Identity) -> Result<Self> {
+        if self.gathered.is_empty() && bytes.len() >= GATHER {
+            self.gathered = bytes;
+        } else {
+            self.gathered.extend_from_slice(&bytes);
+        }
+        if self.gathered.len() < GATHER {
+            return Ok(self);
+        }
+        let identity = identity.clone();
+        blocking(move || {
+            self.flush()?;
+            if self.written() - self.marked >= WATERMARK {
+                self.mark_now(&identity)?;
+            }
+            Ok(self)
+        })
+        .await
+    }
+
+    async fn mark(mut self, identity: &Identity) -> Result<()> {
+        let identity = identity.clone();
+        blocking(move || {
+            self.flush()?;
+            self.mark_now(&identity)
+        })
+        .await
+    }
+
+    async fn finish(mut self) -> Result<(crate::digest::Digests, String)> {
+        blocking(move || {
+            self.flush()?;
+            let Self {
+                hasher, staging, ..
+            } = self;
+            let staging = staging.ok_or_else(|| Error::new(Kind::Run, "nothing was staged"))?;
+            Ok((hasher.finish(), staging.finish()?))
+        })
+        .await
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let staging = match &mut self.staging {
+            Some(staging) => staging,
+            none => none.insert(self.incoming.create(&self.id)?),
+        };
+        self.hasher.update(&self.gathered);
+        staging.write(&self.gathered)?;
+        self.gathered.clear();
+        Ok(())
+    }
+
+    fn mark_now(&mut self, identity: &Identity) -> Result<()> {
+        if let Some(staging) = &mut self.staging {
+            staging.watermark(identity, self.hasher.sha256_so_far())?;
+            self.marked = staging.written();
+        }
+        Ok(())
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|e| Err(Error::new(Kind::Run, "a writing task ended by itself").because(e)))
+}

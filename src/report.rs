@@ -1,0 +1,10 @@
+//! Rendering: what was found, as text for people or as JSON for programs. No decisions.
+//!
+//! Everything that comes from a bucket goes through [`printable`](crate::object::printable) on
+//! its way into text; JSON escapes by itself.
+
+mod json;
+mod text;
+
+pub use json::{event_json, finding_json, lines, run_json, version_json};
+pub use text::{bytes, events, outcome, plan_line, plan_sum, runs, show, status, version_line};

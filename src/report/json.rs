@@ -1,0 +1,76 @@
+//! JSON: one object a line, with stable names.
+
+use crate::catalogue::{EventRow, FindingRow, RunRow};
+use crate::object::StoredVersion;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+/// A version, as `ls --json` and `show --json` print it. `path` is relative to the store, and
+/// `version_id` is the bucket's word where either the listing or the GET had one.
+pub fn version_json(version: &StoredVersion) -> Value {
+    let listed = version.identity.version_id.as_ref();
+    json!({
+        "source": version.source,
+        "key": version.key,
+        "version_id": listed.or(version.answer.version_id.as_ref()),
+        "size": version.identity.size,
+        "sha256": version.sha256,
+        "etag": version.identity.etag,
+        "last_modified": version.identity.last_modified,
+        "first_seen": version.first_seen,
+        "stored_at": version.stored_at,
+        "missed_at": version.missed_at,
+        "state": version.state,
+        "in_bucket": version.in_bucket,
+        "evidence": version.evidence,
+        "proofs": version.proofs,
+        "content_type": version.answer.content_type,
+        "encryption": version.answer.encryption,
+        "path": version.path,
+    })
+}
+
+/// A run, as `log --json` prints it.
+pub fn run_json(row: &RunRow) -> Value {
+    json!({
+        "source": row.source,
+        "run": row.run,
+        "command": row.start.command,
+        "program": row.start.program,
+        "started": row.start.at,
+        "ended": row.end.as_ref().map(|end| end.at),
+        "how": row.end.as_ref().map(|end| &end.ended),
+        "error": row.end.as_ref().and_then(|end| end.error.as_ref()),
+        "counts": row.end.as_ref().map(|end| end.counts),
+    })
+}
+
+/// An event, as `log --events --json` prints it.
+pub fn event_json(row: &EventRow) -> Value {
+    json!({
+        "source": row.source,
+        "run": row.run,
+        "at": row.event.at,
+        "kind": row.event.kind,
+        "key": row.event.key,
+        "text": row.event.text,
+    })
+}
+
+/// A finding with its acknowledgement.
+pub fn finding_json(row: &FindingRow) -> Value {
+    json!({
+        "source": row.source,
+        "run": row.run,
+        "finding": row.finding,
+        "ack": row.ack,
+    })
+}
+
+/// One value a line.
+pub fn lines(out: &mut dyn Write, values: impl IntoIterator<Item = Value>) -> io::Result<()> {
+    for value in values {
+        writeln!(out, "{value}")?;
+    }
+    Ok(())
+}

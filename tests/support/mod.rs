@@ -1,0 +1,36 @@
+//! What the integration tests share: real servers and tools, a hermetic home for the program,
+//! and a proxy that spoils what it carries.
+//!
+//! A test that needs a server or a tool says so, so that leaving it out by
+//! `OFFSITE_TEST_WITHOUT=seaweedfs,restic` shows as *ignored*, never as passed:
+//!
+//! ```ignore
+//! #[test]
+//! #[cfg_attr(without_seaweedfs, ignore = "OFFSITE_TEST_WITHOUT names seaweedfs")]
+//! fn pulls_from_a_real_server() {
+//!     let bucket = support::Seaweed::shared().fresh_bucket("www");
+//!     …
+//! }
+//! ```
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub
+)]
+
+pub mod bucket;
+pub mod program;
+pub mod proxy;
+pub mod seaweedfs;
+pub mod tools;
+
+pub use bucket::{Bucket, Keys, REGION, Refused};
+pub use program::{Home, Output, Running};
+pub use proxy::{Fault, FaultProxy};
+pub use seaweedfs::Seaweed;
+pub use tools::{need, tool};
