@@ -26,7 +26,9 @@ pub use rows::{Count, EventRow, FindingRow, RunRow, SourceRow};
 
 use crate::error::{Error, Kind, Result};
 use crate::object::{JournalPosition, Sha256, SourceName};
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Params, Row, Statement, params};
+use rusqlite::{
+    CachedStatement, Connection, ErrorCode, OptionalExtension as _, Params, Row, params,
+};
 use std::path::{Path, PathBuf};
 
 /// The index of one store, opened for writing or for reading.
@@ -117,11 +119,12 @@ impl Catalogue {
     }
 }
 
-/// Prepares a statement. In tests it is looked at first: none may read all versions.
-fn prepare<'c>(db: &'c Connection, sql: &str) -> rusqlite::Result<Statement<'c>> {
+/// Prepares a statement, or takes it from the connection's cache. In tests it is looked at first:
+/// none may read all versions.
+fn prepare<'c>(db: &'c Connection, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
     #[cfg(test)]
     tests::no_scan(db, sql);
-    db.prepare(sql)
+    db.prepare_cached(sql)
 }
 
 /// What SQLite said about the catalogue at `path`, and the way out.

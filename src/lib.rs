@@ -9,6 +9,7 @@ pub mod digest;
 pub mod error;
 pub mod formats;
 pub mod home;
+pub mod night;
 pub mod object;
 pub mod outcome;
 pub mod pull;

@@ -7,4 +7,6 @@ mod json;
 mod text;
 
 pub use json::{event_json, finding_json, lines, run_json, version_json};
-pub use text::{bytes, events, outcome, plan_line, plan_sum, runs, show, status, version_line};
+pub use text::{
+    bytes, drive, events, outcome, plan_line, plan_sum, runs, show, status, version_line,
+};

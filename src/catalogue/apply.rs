@@ -7,9 +7,7 @@ use crate::object::{
     Answer, Durable, Fact, Identity, JournalPosition, Moved, ObjectKey, PlaceRecord, Record, State,
     Timestamp,
 };
-use rusqlite::{Connection, OptionalExtension as _, Params, Statement, params};
-use std::cell::RefCell;
-use std::collections::{HashMap, hash_map::Entry};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, params};
 
 /// Where versions stand that are not the newest good one, relative to the source's folder.
 const HISTORY: &str = "history/";
@@ -45,7 +43,6 @@ fn apply(db: &mut Connection, group: &impl Durable) -> rusqlite::Result<()> {
     }
     let hand = Hand {
         db: &tx,
-        ready: RefCell::default(),
         source,
         run: number(at.run),
     };
@@ -57,10 +54,9 @@ fn apply(db: &mut Connection, group: &impl Durable) -> rusqlite::Result<()> {
     tx.commit()
 }
 
-/// What applies the records of one group: a transaction and its prepared statements.
+/// What applies the records of one group, within a transaction.
 pub(super) struct Hand<'t> {
     db: &'t Connection,
-    ready: RefCell<HashMap<&'static str, Statement<'t>>>,
     pub(super) source: i64,
     pub(super) run: i64,
 }
@@ -86,17 +82,13 @@ struct Row<'r> {
 }
 
 impl<'t> Hand<'t> {
-    /// Uses the statement `sql`, prepared once a group.
+    /// Uses the statement `sql`, prepared once.
     fn with<T>(
         &self,
         sql: &'static str,
-        work: impl FnOnce(&mut Statement<'t>) -> rusqlite::Result<T>,
+        work: impl FnOnce(&mut CachedStatement<'t>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
-        let mut ready = self.ready.borrow_mut();
-        match ready.entry(sql) {
-            Entry::Occupied(entry) => work(entry.into_mut()),
-            Entry::Vacant(entry) => work(entry.insert(prepare(self.db, sql)?)),
-        }
+        work(&mut prepare(self.db, sql)?)
     }
 
     pub(super) fn execute(&self, sql: &'static str, params: impl Params) -> rusqlite::Result<()> {

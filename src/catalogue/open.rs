@@ -96,7 +96,8 @@ impl Catalogue {
                 if beside(path).any(|(_, file)| file.metadata().is_ok_and(|m| m.len() > 0)) {
                     open_copy(path)
                 } else {
-                    // Only a mount that nobody can write to ends here, so the file stands still.
+                    // Nothing is pending beside it, and a writer would have a log or journal there:
+                    // the file stands still, and is read as it is.
                     read_only(path, path, "immutable=1")
                 }
             }
@@ -208,6 +209,8 @@ fn uri(path: &Path, query: &str) -> String {
 
 /// The settings of every connection.
 fn set_up(db: &Connection, path: &Path) -> Result<()> {
+    // Every statement of the program stays prepared.
+    db.set_prepared_statement_cache_capacity(64);
     db.busy_timeout(BUSY).map_err(|e| fault(path, e))?;
     for (name, value, reads) in PRAGMAS {
         set(db, path, name, value, reads)?;

@@ -3,14 +3,13 @@
 use super::progress::Progress;
 use super::view::read_config;
 use super::{Context, Exit, say, written};
-use crate::bucket::{Bucket, Tuning};
 use crate::config::{Config, SourceConfig};
 use crate::credentials::Credentials;
 use crate::error::{Error, Kind, Result};
 use crate::home::Home;
+use crate::night::Night;
 use crate::object::{Clock, SourceName};
-use crate::outcome::{Ended, Outcome, Reporter, Stop};
-use crate::pull::Pull;
+use crate::outcome::{Ended, Outcome, Stop};
 use crate::report;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
@@ -32,20 +31,22 @@ pub(super) struct Args {
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     let config = read_config(context)?;
     let sources = config.select(&args.sources)?;
-    let stop = stop_on_signals()?;
-    let progress: Arc<dyn Reporter> = Arc::new(Progress::new());
-    let runtime = runtime()?;
+    let night = Night {
+        runtime: runtime()?,
+        clock: Clock::System,
+        stop: stop_on_signals()?,
+        reporter: Arc::new(Progress::new()),
+    };
     let mut home = Home::open(&config.store, Clock::System)?;
     let mut exit = Exit::Ok;
     for source in sources {
-        if stop.requested() {
+        if night.stop.requested() {
             exit = exit.and(Exit::Partial);
             break;
         }
-        let pull = job(source, &runtime, &stop, &progress)
-            .and_then(|job| one(context, &mut home, &job, &runtime, args.dry_run));
+        let turn = one(context, &mut home, &night, source, args.dry_run);
         // One source that fails does not keep the others from their turn.
-        exit = exit.and(pull.unwrap_or_else(|error| say(&error)));
+        exit = exit.and(turn.unwrap_or_else(|error| say(&error)));
     }
     if home.catalogue().open_alarms()? > 0 {
         exit = exit.and(Exit::Alarm);
@@ -54,40 +55,23 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     Ok(exit)
 }
 
-fn job(
-    source: &SourceConfig,
-    runtime: &Runtime,
-    stop: &Stop,
-    progress: &Arc<dyn Reporter>,
-) -> Result<Pull> {
-    let credentials = Credentials::from(&source.credentials)?;
-    runtime.block_on(credentials.check())?;
-    Ok(Pull {
-        source: source.clone(),
-        bucket: Bucket::new(source, &credentials, Tuning::default())?,
-        clock: Clock::System,
-        stop: stop.clone(),
-        reporter: progress.clone(),
-    })
-}
-
 fn one(
     context: &mut Context,
     home: &mut Home,
-    job: &Pull,
-    runtime: &Runtime,
+    night: &Night,
+    source: &SourceConfig,
     dry_run: bool,
 ) -> Result<Exit> {
-    let mut shelf = home.shelf(&job.source)?;
+    let job = night.job(source, &Credentials::from(&source.credentials)?)?;
     let out = &mut context.out;
     if dry_run {
-        let sum = job.dry_run(runtime, &mut shelf, &mut |change| {
+        let sum = job.dry_run(&night.runtime, &mut home.shelf(source)?, &mut |change| {
             report::plan_line(out, change).map_err(written)
         })?;
-        report::plan_sum(out, job.source.name.as_str(), sum).map_err(written)?;
+        report::plan_sum(out, source.name.as_str(), sum).map_err(written)?;
         return Ok(Exit::Ok);
     }
-    let outcome = job.run(runtime, &mut shelf)?;
+    let outcome = night.pull(home, &job)?;
     report::outcome(out, &outcome).map_err(written)?;
     Ok(exit_of(&outcome))
 }

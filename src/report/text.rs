@@ -1,9 +1,11 @@
 //! Text for people: plain lines that also read well in a cron mail.
 
 use crate::catalogue::{EventRow, RunRow};
+use crate::error::Result;
 use crate::object::{Change, FindingRecord, Severity, StoredVersion, Timestamp, printable};
 use crate::outcome::Outcome;
 use crate::pull::DryRun;
+use crate::store::Reader;
 use crate::watch::{Health, SourceStatus, Status};
 use bytesize::ByteSize;
 use std::io::{self, Write};
@@ -36,6 +38,19 @@ pub fn status(out: &mut dyn Write, status: &Status, drive: Option<&str>) -> io::
         writeln!(out, "\ndrive: {drive}")?;
     }
     Ok(())
+}
+
+/// The drive in a line: where, how much room, which file system and store.
+pub fn drive(reader: &Reader) -> Result<String> {
+    let (room, marker) = (reader.room()?, reader.marker());
+    Ok(format!(
+        "{}: {} free of {} ({}), store {}",
+        reader.path().display(),
+        bytes(room.free),
+        bytes(room.total),
+        marker.facts.filesystem,
+        marker.id,
+    ))
 }
 
 fn finding(out: &mut dyn Write, found: &FindingRecord) -> io::Result<()> {

@@ -47,9 +47,10 @@ RESTORE
 
 NAMES WITH %
   Characters that a name cannot have here are written %XX (hexadecimal), a literal % is %25,
-  and a folder whose name ends in a bare % goes on in the next name (names that are too long).
+  a folder whose name ends in a bare % goes on in the next name (names that are too long), and
+  %_ only tells two names apart that would be one.
   To see the name in the bucket:
-    python3 -c 'import sys,urllib.parse as u; print(u.unquote(sys.argv[1].replace("%/","")))' 'NAME'
+    python3 -c 'import sys,urllib.parse as u; print(u.unquote(sys.argv[1].replace("%/","").replace("%_","")))' 'NAME'
 
 WHICH COMPUTER READS THIS DRIVE
   ext4, xfs, btrfs, f2fs   Linux. macOS and Windows need extra tools; a Raspberry Pi or any

@@ -1,0 +1,76 @@
+//! The order of one run, and how things stand after it: the only room that knows them all.
+
+use crate::bucket::{Bucket, Tuning};
+use crate::catalogue::{Catalogue, SourceRow};
+use crate::config::SourceConfig;
+use crate::credentials::Credentials;
+use crate::error::Result;
+use crate::home::Home;
+use crate::object::{Clock, InBucket, State};
+use crate::outcome::{Outcome, Reporter, Stop};
+use crate::pull::Pull;
+use crate::watch::{self, SourceFacts, Status};
+use jiff::SignedDuration;
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+
+/// What every source's turn has in common.
+pub struct Night {
+    /// The network's threads.
+    pub runtime: Runtime,
+    /// Our clock.
+    pub clock: Clock,
+    /// The owner's wish to end.
+    pub stop: Stop,
+    /// Who is told.
+    pub reporter: Arc<dyn Reporter>,
+}
+
+impl Night {
+    /// Everything that a pull over `source` needs besides the store. The key is asked for now,
+    /// so that a missing one is said before the bucket is asked anything.
+    pub fn job(&self, source: &SourceConfig, credentials: &Credentials) -> Result<Pull> {
+        self.runtime.block_on(credentials.check())?;
+        Ok(Pull {
+            source: source.clone(),
+            bucket: Bucket::new(source, credentials, Tuning::default())?,
+            clock: self.clock.clone(),
+            stop: self.stop.clone(),
+            reporter: self.reporter.clone(),
+        })
+    }
+
+    /// One source's turn.
+    pub fn pull(&self, home: &mut Home, job: &Pull) -> Result<Outcome> {
+        job.run(&self.runtime, &mut home.shelf(&job.source)?)
+    }
+}
+
+/// How the copy stands by its catalogue, at `clock`'s now.
+pub fn status(catalogue: &Catalogue, overdue: SignedDuration, clock: &Clock) -> Result<Status> {
+    let mut sources = Vec::new();
+    for row in catalogue.sources()? {
+        let counts = catalogue
+            .counts(Some(&row.name))?
+            .into_iter()
+            .map(|c| (c.state, c.in_bucket, c.versions, c.bytes))
+            .collect();
+        sources.push(facts(row, counts));
+    }
+    let open = catalogue.findings(true)?;
+    let open = open.into_iter().map(|row| row.finding).collect();
+    Ok(watch::judge(sources, open, overdue, clock.now()))
+}
+
+fn facts(row: SourceRow, counts: Vec<(State, InBucket, u64, u64)>) -> SourceFacts {
+    let end = row.last_run.as_ref().and_then(|run| run.end.as_ref());
+    SourceFacts {
+        last_ended: end.map(|end| end.ended.clone()),
+        last_error: end.and_then(|end| end.error.clone()),
+        last_run: row.last_run.as_ref().map(|run| run.start.at),
+        last_complete_pull: row.last_complete_pull,
+        head: row.head,
+        name: row.name,
+        counts,
+    }
+}

@@ -1,0 +1,232 @@
+//! The contract's ground: a bucket on one of the servers, its owner's hands, and a list of every
+//! request that the program's side sends to it.
+
+use crate::support::seaweedfs::READ_ONLY;
+use crate::support::{self, FaultProxy, Home, Keys, Seaweed, proxy, tools};
+use offsite::bucket::{Bucket, Tuning};
+use offsite::config::Config;
+use offsite::credentials::Credentials;
+use offsite::demo::bucket::{self as embedded, READER, Versioning, WRITER};
+use offsite::object::Clock;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    Embedded,
+    Seaweed,
+}
+
+/// How many requests there were, by the operation's name in the S3 API.
+pub type Requests = BTreeMap<String, u64>;
+
+/// The requests that a case expects.
+pub fn requests<const N: usize>(expected: [(&str, u64); N]) -> Requests {
+    expected.map(|(name, n)| (name.to_owned(), n)).into()
+}
+
+/// What a listing tells the owner of a key: ETag, size, last-modified in whole seconds.
+pub type Told = BTreeMap<String, (String, i64, i64)>;
+
+/// A bucket that one case has to itself.
+pub struct Ground {
+    /// The bucket's name.
+    pub name: String,
+    /// Where the program is sent.
+    pub endpoint: String,
+    /// The key that can only read.
+    pub reader: Keys,
+    owner: support::Bucket,
+    side: Side,
+}
+
+/// What is different from server to server.
+enum Side {
+    Embedded {
+        bucket: embedded::Bucket,
+        _server: embedded::Server,
+    },
+    Seaweed(FaultProxy),
+}
+
+impl Ground {
+    pub fn new(server: Server) -> Self {
+        match server {
+            Server::Embedded => Self::embedded(),
+            Server::Seaweed => Self::seaweed(),
+        }
+    }
+
+    fn embedded() -> Self {
+        let bucket = embedded::Bucket::new("contract", Clock::System);
+        let server = embedded::Server::start(vec![bucket.clone()], None).unwrap();
+        let writer = Keys::of(WRITER.id, WRITER.secret);
+        Self {
+            name: bucket.name().to_owned(),
+            endpoint: server.endpoint(),
+            reader: Keys::of(READER.id, READER.secret),
+            owner: support::Bucket::at(&server.endpoint(), writer, bucket.name()),
+            side: Side::Embedded {
+                bucket,
+                _server: server,
+            },
+        }
+    }
+
+    /// The owner has a straight line; the program goes through a proxy that notes what it asks.
+    fn seaweed() -> Self {
+        let owner = Seaweed::shared().fresh_bucket("contract");
+        let proxy = FaultProxy::start(&owner.endpoint);
+        Self {
+            name: owner.name.clone(),
+            endpoint: proxy.endpoint(),
+            reader: READ_ONLY,
+            owner,
+            side: Side::Seaweed(proxy),
+        }
+    }
+
+    /// Stores an object; the answer is its version id, if it got one.
+    pub fn put(&self, key: &str, bytes: &[u8]) -> Option<String> {
+        match &self.side {
+            Side::Embedded { bucket, .. } => bucket.put(key, bytes),
+            Side::Seaweed(_) => self.owner.put(key, bytes),
+        }
+    }
+
+    /// Stores an object in parts.
+    pub fn put_parts(&self, key: &str, bytes: &[u8], part_size: usize) {
+        match &self.side {
+            Side::Embedded { bucket, .. } => {
+                let options = embedded::PutOptions {
+                    part_size: Some(part_size),
+                    ..Default::default()
+                };
+                bucket.put_with(key, bytes, options);
+            }
+            Side::Seaweed(_) => drop(self.owner.put_multipart(key, bytes, part_size)),
+        }
+    }
+
+    /// Stores the same bytes again, until the listing says that it was at another time: some
+    /// listings tell whole seconds only.
+    pub fn touch(&self, key: &str, bytes: &[u8]) {
+        let before = self.told()[key].clone();
+        while self.told()[key] == before {
+            std::thread::sleep(Duration::from_millis(100));
+            self.put(key, bytes);
+        }
+    }
+
+    pub fn delete(&self, key: &str) {
+        match &self.side {
+            Side::Embedded { bucket, .. } => drop(bucket.delete(key)),
+            Side::Seaweed(_) => drop(self.owner.delete(key)),
+        }
+    }
+
+    pub fn enable_versioning(&self) {
+        match &self.side {
+            Side::Embedded { bucket, .. } => bucket.set_versioning(Versioning::Enabled),
+            Side::Seaweed(_) => self.owner.enable_versioning(),
+        }
+    }
+
+    /// The bucket as its listing shows it to its owner.
+    pub fn told(&self) -> Told {
+        let pages = self.owner.client.list_objects_v2().bucket(&self.name);
+        let mut pages = pages.into_paginator().send();
+        self.owner.wait(async {
+            let mut told = Told::new();
+            while let Some(page) = pages.next().await {
+                for object in page.unwrap().contents.unwrap_or_default() {
+                    let etag = object.e_tag.unwrap().trim_matches('"').to_owned();
+                    let at = object.last_modified.unwrap().secs();
+                    told.insert(object.key.unwrap(), (etag, object.size.unwrap(), at));
+                }
+            }
+            told
+        })
+    }
+
+    /// The same bucket as the owner's own client sees it through the key that can only read.
+    pub fn as_reader(&self) -> support::Bucket {
+        support::Bucket::at(&self.endpoint, self.reader, &self.name)
+    }
+
+    /// What `work` came to, and what the server was asked meanwhile by the program's side.
+    pub fn watch<T>(&self, work: impl FnOnce() -> T) -> (T, Requests) {
+        match &self.side {
+            Side::Embedded { bucket, .. } => {
+                bucket.reset_requests();
+                (work(), bucket.requests())
+            }
+            Side::Seaweed(proxy) => {
+                let before = proxy.requests().len();
+                let result = work();
+                let mut seen = Requests::new();
+                for request in proxy.requests().into_iter().skip(before) {
+                    *seen.entry(operation(&request)).or_default() += 1;
+                }
+                (result, seen)
+            }
+        }
+    }
+
+    /// What the library's client answers to `ask`, and the requests that this took, of which the
+    /// client must have counted every one.
+    pub fn ask<T>(
+        &self,
+        tuning: Tuning,
+        ask: impl AsyncFnOnce(&Bucket) -> T,
+    ) -> (T, Requests) {
+        let client = self.client(&self.name, self.reader, tuning);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let (answer, seen) = self.watch(|| runtime.block_on(ask(&client)));
+        let counted = client.requests();
+        assert_eq!(counted, seen.values().sum::<u64>(), "the client's count");
+        (answer, seen)
+    }
+
+    /// The library's client for any bucket and key at this server.
+    pub fn client(&self, bucket: &str, keys: Keys, tuning: Tuning) -> Bucket {
+        let endpoint = &self.endpoint;
+        let text = format!(
+            "[store]\npath = \"/nowhere\"\n\
+             [[source]]\nname = \"www\"\nbucket = \"{bucket}\"\nendpoint = \"{endpoint}\"\n"
+        );
+        let config = Config::parse(&text).unwrap();
+        let credentials = Credentials::given(keys.id, keys.secret);
+        Bucket::new(&config.sources[0], &credentials, tuning).unwrap()
+    }
+
+    /// A home whose only source, `www`, is this bucket.
+    pub fn home(&self) -> Home {
+        let home = Home::new().with_keys(self.reader);
+        home.init("www", &self.name, &self.endpoint);
+        home
+    }
+}
+
+/// The operation's name in the S3 API, as far as a reader's requests go.
+fn operation(request: &proxy::Request) -> String {
+    let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+    let in_bucket = path.trim_matches('/').contains('/');
+    match request.method.as_str() {
+        "GET" if query.contains("list-type=2") => "ListObjectsV2".to_owned(),
+        "GET" if in_bucket => "GetObject".to_owned(),
+        "HEAD" if in_bucket => "HeadObject".to_owned(),
+        method => format!("{method} {}", request.target),
+    }
+}
+
+/// One case on one server, with a line that says so also when it passes.
+pub fn run(server: Server, case: &str, test: fn(&Ground)) {
+    test(&Ground::new(server));
+    let server = format!("{server:?}").to_lowercase();
+    tools::say(&format!("contract: {server:<8}  {case}"));
+}
