@@ -57,6 +57,7 @@ impl Home {
     /// Opens a source's part of the store; groups that the journal has and the catalogue has not
     /// (a crash came between) are finished and recorded first.
     pub fn shelf(&mut self, source: &SourceConfig) -> Result<Shelf<'_>> {
+        self.store.still_there()?;
         self.catalogue
             .ensure_source(&source.name, &source.bucket, source.filter.prefix())?;
         self.shelf_of(&source.name)
@@ -84,6 +85,7 @@ impl Home {
 
     /// Closes the catalogue so that the drive can be read on a read-only mount.
     pub fn close(self) -> Result<()> {
+        self.store.still_there()?;
         self.catalogue.close()
     }
 }
@@ -137,8 +139,11 @@ impl Shelf<'_> {
 
     /// The catalogue, to stage a plan in. Rows about versions are written by
     /// [`Shelf::commit`] alone.
-    pub fn planner(&mut self) -> &mut Catalogue {
-        self.catalogue
+    ///
+    /// SQLite opens its journals by their path, so that path is looked at first.
+    pub fn planner(&mut self) -> Result<&mut Catalogue> {
+        self.store.still_there()?;
+        Ok(self.catalogue)
     }
 
     /// Where downloads in progress lie.

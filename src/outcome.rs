@@ -1,6 +1,7 @@
 //! What work says while it goes on and when it ends. No formatting: `cli` and `report` decide
 //! how it looks.
 
+use crate::error::Error;
 use crate::object::{ObjectKey, RunCounts, Sha256, SourceName};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,7 +102,7 @@ impl Ended {
 }
 
 /// What a run over one source came to.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Outcome {
     /// Which source.
     pub source: SourceName,
@@ -109,6 +110,8 @@ pub struct Outcome {
     pub ended: Ended,
     /// What it did.
     pub counts: RunCounts,
+    /// Why objects are missing, where some are: one reason of possibly several.
+    pub failure: Option<Error>,
     /// Alarms that the owner has not acknowledged, old and new.
     pub open_alarms: u64,
     /// The journal's head after the run: noted elsewhere, it shows any later edit.

@@ -90,7 +90,7 @@ impl Pull {
             counts: group.counts,
         }));
         let recorded = group.commit();
-        let counts = group.counts;
+        let (counts, failure) = (group.counts, group.first_failure.take());
         // The failure itself says more than that it could not be recorded.
         let ended = result?;
         recorded?;
@@ -98,6 +98,7 @@ impl Pull {
             source: self.source.name.clone(),
             ended,
             counts,
+            failure,
             open_alarms: shelf.catalogue().open_alarms()?,
             head: shelf.head().head,
         })
@@ -135,7 +136,7 @@ impl Pull {
                 };
             }
         }
-        shelf.planner().plan_clear(&self.source.name)?;
+        shelf.planner()?.plan_clear(&self.source.name)?;
         Ok(sum)
     }
 
@@ -184,7 +185,7 @@ impl Pull {
             }
             Ok::<(), Error>(())
         });
-        group.shelf().planner().plan_clear(&self.source.name)?;
+        group.shelf().planner()?.plan_clear(&self.source.name)?;
         let mut seen = Seen::default();
         let mut strange = Vec::new();
         while let Some(page) = page_in.blocking_recv() {
@@ -226,7 +227,7 @@ impl Pull {
         plan.seen.into_iter().for_each(|row| seen.insert(row));
         if !plan.changes.is_empty() {
             shelf
-                .planner()
+                .planner()?
                 .plan_stage(&self.source.name, &plan.changes)?;
         }
         self.reporter.report(&Event::Listed(group.counts.listed));
@@ -237,11 +238,13 @@ impl Pull {
     fn fetch_all(&self, runtime: &Runtime, group: &mut Group<'_, '_>) -> Result<()> {
         let (out, mut fetched) = mpsc::channel(WAITING);
         let shelf = group.shelf();
+        shelf.store().still_there()?;
         let dispatcher = Dispatcher {
             transfer: Transfer {
                 source: self.source.name.clone(),
                 bucket: self.bucket.clone(),
                 incoming: shelf.incoming(),
+                space: shelf.store().space(),
                 clock: self.clock.clone(),
                 stop: self.stop.clone(),
                 reporter: self.reporter.clone(),
@@ -251,8 +254,6 @@ impl Pull {
             denied: Arc::new(Denied::default()),
             out,
         };
-        let room = shelf.store().room()?;
-        log::debug!("{} bytes are free on the drive", room.free);
         let dispatched = runtime.spawn(dispatcher.run());
         let mut failed = None;
         runtime.block_on(async {

@@ -8,5 +8,5 @@ mod text;
 
 pub use json::{event_json, finding_json, lines, run_json, version_json};
 pub use text::{
-    bytes, drive, events, outcome, plan_line, plan_sum, runs, show, status, version_line,
+    bytes, drive, events, machine, outcome, plan_line, plan_sum, runs, show, status, version_line,
 };

@@ -73,6 +73,20 @@ pub struct Room {
     pub free: u64,
 }
 
+/// The drive's space, and how much of it stays free.
+#[derive(Clone, Debug)]
+pub struct Space {
+    dir: dir::Dir,
+    min_free: u64,
+}
+
+impl Space {
+    /// Whether `bytes` more leave as much free as the configuration asks; [`Kind::Store`] if not.
+    pub fn check(&self, bytes: u64) -> Result<()> {
+        guard::check_room(&self.dir, bytes, self.min_free)
+    }
+}
+
 /// A store, open to write: the guard has passed and the lock is held.
 #[derive(Debug)]
 pub struct Store {
@@ -168,9 +182,12 @@ impl Store {
         Ok(Room { total, free })
     }
 
-    /// Whether `bytes` more leave as much free as the configuration asks; [`Kind::Store`] if not.
-    pub fn check_room(&self, bytes: u64) -> Result<()> {
-        guard::check_room(&self.reader.dir, bytes, self.min_free)
+    /// The drive's space, to be asked about from any thread.
+    pub fn space(&self) -> Space {
+        Space {
+            dir: self.reader.dir.clone(),
+            min_free: self.min_free,
+        }
     }
 
     /// Opens a source's folder to write, makes it if need be, and finishes what a crash left.

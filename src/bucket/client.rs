@@ -260,4 +260,48 @@ mod tests {
         let missing = http_client(Some(&dir.path().join("none.pem"))).unwrap_err();
         assert!(missing.to_string().contains("none.pem"), "{missing}");
     }
+
+    /// P1: should code ever name an operation that writes, no request leaves for it, whatever
+    /// its key may do.
+    #[test]
+    fn the_gate_lets_nothing_through_that_writes() {
+        let line = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        line.set_nonblocking(true).unwrap();
+        let config = crate::config::Config::parse(&format!(
+            "[store]\npath = \"/x\"\n[[source]]\nname = \"w\"\nbucket = \"b\"\nendpoint = \"http://{}\"",
+            line.local_addr().unwrap()
+        ));
+        let key = Credentials::given("an-owner-who", "gave-it-all-rights");
+        let bucket = Bucket::new(&config.unwrap().sources[0], &key, Tuning::default()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let said = runtime.unwrap().block_on(async {
+            let client = &bucket.client;
+            let put = client.put_object().bucket("b").key("k").send().await;
+            let post = client
+                .create_multipart_upload()
+                .bucket("b")
+                .key("k")
+                .send()
+                .await;
+            let delete = client.delete_object().bucket("b").key("k").send().await;
+            [
+                super::super::failure::causes(&put.unwrap_err()),
+                super::super::failure::causes(&post.unwrap_err()),
+                super::super::failure::causes(&delete.unwrap_err()),
+            ]
+        });
+        for (said, method) in said.iter().zip(["PUT", "POST", "DELETE"]) {
+            let words = format!("a {method} request was about to be sent");
+            assert!(said.contains(&words), "{said}");
+        }
+        assert_eq!(bucket.requests(), 0);
+        let came = line.accept().map(drop).map_err(|e| e.kind());
+        assert_eq!(
+            came,
+            Err(std::io::ErrorKind::WouldBlock),
+            "a connection came"
+        );
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::{Catalogue, REBUILD, fault};
 use crate::error::{Error, Kind, Result};
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 use std::ffi::OsString;
@@ -69,6 +70,10 @@ impl Catalogue {
         // What a big transaction leaves of the log or journal is cut to 4 MiB.
         set(&db, path, "journal_size_limit", "4194304", "4194304")?;
         migrate(&mut db, path)?;
+        // Only `close` empties and removes the log: a connection that is dropped because the
+        // drive went away must not remove what another drive has under the same path.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+            .map_err(|e| fault(path, e))?;
         Ok(Self::of(db, path, None))
     }
 

@@ -2,8 +2,8 @@
 
 use super::rows::{self, EVENT, FINDING, RUN, STORED};
 use super::{Catalogue, Count, EventRow, FindingRow, RunRow};
-use crate::error::Result;
-use crate::object::{ObjectKey, SourceName, StoredVersion, Timestamp};
+use crate::error::{Error, Kind, Result};
+use crate::object::{FindingRecord, ObjectKey, SourceName, StoredVersion, Timestamp};
 use rusqlite::params;
 
 /// Which versions [`Catalogue::list`] names.
@@ -187,6 +187,26 @@ impl Catalogue {
     /// The finding with this name.
     pub fn finding(&self, id: &str) -> Result<Option<FindingRow>> {
         self.one(&findings_where("f.id = ?1"), [id], rows::finding)
+    }
+
+    /// Whether a finding of this kind about the same object and version is open already.
+    pub fn is_open(&self, source: &SourceName, finding: &FindingRecord) -> Result<bool> {
+        let identity = finding.identity.as_ref().map(serde_json::to_string);
+        let identity = identity.transpose().map_err(|e| {
+            Error::new(Kind::Run, "a finding's version cannot be written down").because(e)
+        })?;
+        self.any(
+            "SELECT 1 FROM finding AS f INDEXED BY finding_about
+             WHERE f.source_id = (SELECT id FROM source WHERE name = ?1)
+               AND f.kind = ?2 AND f.key IS ?3 AND f.identity IS ?4
+               AND NOT EXISTS (SELECT 1 FROM ack AS a WHERE a.finding = f.id)",
+            params![
+                source.as_str(),
+                finding.kind,
+                finding.key.as_ref().map(ObjectKey::as_str),
+                identity
+            ],
+        )
     }
 
     /// How many alarms are not acknowledged.

@@ -164,6 +164,7 @@ CREATE TABLE finding (
   at        INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX finding_number ON finding (source_id, number);
+CREATE INDEX finding_about ON finding (source_id, kind, key);
 
 CREATE TABLE ack (
   -- The owner's acknowledgement of a finding.

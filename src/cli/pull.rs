@@ -47,6 +47,9 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
         let turn = one(context, &mut home, &night, source, args.dry_run);
         // One source that fails does not keep the others from their turn.
         exit = exit.and(turn.unwrap_or_else(|error| say(&error)));
+        if exit == Exit::Store && home.store().still_there().is_err() {
+            return Ok(exit);
+        }
     }
     if home.catalogue().open_alarms()? > 0 {
         exit = exit.and(Exit::Alarm);
@@ -73,6 +76,9 @@ fn one(
     }
     let outcome = night.pull(home, &job)?;
     report::outcome(out, &outcome).map_err(written)?;
+    if let Some(failure) = &outcome.failure {
+        say(failure);
+    }
     Ok(exit_of(&outcome))
 }
 
@@ -81,6 +87,10 @@ fn exit_of(outcome: &Outcome) -> Exit {
     let ended = match outcome.ended {
         Ended::Complete => Exit::Ok,
         Ended::Partial | Ended::Interrupted => Exit::Partial,
+    };
+    let ended = match &outcome.failure {
+        Some(failure) if failure.kind() == Kind::Store => ended.and(Exit::Store),
+        _ => ended,
     };
     match outcome.open_alarms {
         0 => ended,

@@ -3,6 +3,7 @@
 use super::view::{StoreArg, View};
 use super::{Context, Exit, written};
 use crate::error::Result;
+use crate::machine::Machine;
 use crate::night;
 use crate::object::Clock;
 use crate::report;
@@ -37,6 +38,10 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     } else {
         let drive = report::drive(&view.reader)?;
         report::status(&mut context.out, &status, Some(&drive)).map_err(written)?;
+        if let Some(machine) = Machine::read() {
+            let machine = report::machine(machine);
+            writeln!(context.out, "machine: {machine}").map_err(written)?;
+        }
     }
     Ok(exit_of(&status))
 }

@@ -5,7 +5,7 @@ use super::decide::{Decision, decide};
 use super::transfer::Fetched;
 use super::words::{self, Frame};
 use crate::digest::{Contradiction, Verified};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::home::{PROGRAM, Shelf, standing_of};
 use crate::object::{
     Clock, Fact, FindingRecord, Identity, NameClaim, ObjectKey, RunCounts, RunStart, Sha256, State,
@@ -37,7 +37,7 @@ pub(super) struct Group<'a, 'h> {
     next_finding: u64,
     /// What the run did so far.
     pub(super) counts: RunCounts,
-    /// The first object that could not be fetched, and why.
+    /// Why the first object that could not be fetched was not.
     pub(super) first_failure: Option<Error>,
 }
 
@@ -83,7 +83,7 @@ impl<'a, 'h> Group<'a, 'h> {
                 log::warn!("{text}");
                 self.reporter.report(&Event::Trouble(&text));
                 self.counts.failed += 1;
-                self.first_failure.get_or_insert(error);
+                self.blame(error);
             }
             Fetched::Passed | Fetched::Interrupted => {}
             Fetched::Drive(error) => return Err(error),
@@ -110,14 +110,11 @@ impl<'a, 'h> Group<'a, 'h> {
             number: self.next_finding,
             at: self.clock.now(),
         });
-        let open = self.shelf.catalogue().findings(true)?;
-        let like = |row: &crate::catalogue::FindingRow| {
-            row.source.as_str() == source
-                && row.finding.kind == finding.kind
-                && row.finding.key == finding.key
-                && row.finding.identity == finding.identity
-        };
-        if !open.iter().any(like) {
+        if !self
+            .shelf
+            .catalogue()
+            .is_open(self.shelf.name(), &finding)?
+        {
             self.next_finding += 1;
             self.push(Entry::Fact(Fact::Finding(finding)), 0);
         }
@@ -283,8 +280,20 @@ impl<'a, 'h> Group<'a, 'h> {
             });
             self.fact(Fact::Event(words::unreadable(key, &error.to_string(), at)));
         }
-        self.first_failure.get_or_insert(error);
+        self.blame(error);
         Ok(())
+    }
+
+    /// Keeps the failure that says most: a full drive before the first of any other.
+    fn blame(&mut self, error: Error) {
+        let full = |e: &Error| e.kind() == Kind::Store;
+        if self
+            .first_failure
+            .as_ref()
+            .is_none_or(|first| full(&error) && !full(first))
+        {
+            self.first_failure = Some(error);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::formats;
 use crate::object::{Change, Clock, Fact, Identity, SourceName, State, Why};
 use crate::outcome::{Event, Reporter, Stop};
-use crate::store::{Incoming, Staging};
+use crate::store::{Incoming, Space, Staging};
 use std::sync::Arc;
 
 /// What became of one planned change.
@@ -37,6 +37,7 @@ pub(super) struct Transfer {
     pub(super) source: SourceName,
     pub(super) bucket: Bucket,
     pub(super) incoming: Incoming,
+    pub(super) space: Space,
     pub(super) clock: Clock,
     pub(super) stop: Stop,
     pub(super) reporter: Arc<dyn Reporter>,
@@ -83,6 +84,10 @@ impl Transfer {
         }
         if archived(change.storage_class.as_deref()) {
             return note(State::Archived);
+        }
+        // One object that does not fit leaves the room to those that do.
+        if let Err(full) = self.space.check(change.identity.size) {
+            return Fetched::Failed(change, full);
         }
         match self.until_settled(&change).await {
             Ok(Proven::Verified(verified)) => Fetched::Verified(verified),

@@ -2,6 +2,7 @@
 
 use crate::catalogue::{EventRow, RunRow};
 use crate::error::Result;
+use crate::machine::Machine;
 use crate::object::{Change, FindingRecord, Severity, StoredVersion, Timestamp, printable};
 use crate::outcome::Outcome;
 use crate::pull::DryRun;
@@ -19,6 +20,9 @@ fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// So many findings are shown to a person; an attack on thousands of objects makes thousands.
+const SHOWN: usize = 20;
+
 /// `offsite status`: the verdict, what is wrong with the next step, each source, the drive.
 pub fn status(out: &mut dyn Write, status: &Status, drive: Option<&str>) -> io::Result<()> {
     let words = match status.verdict {
@@ -28,8 +32,14 @@ pub fn status(out: &mut dyn Write, status: &Status, drive: Option<&str>) -> io::
         Health::Alarm => "ALARM: look now",
     };
     writeln!(out, "{words}")?;
-    for found in &status.findings {
+    for found in status.findings.iter().take(SHOWN) {
         finding(out, found)?;
+    }
+    if let Some(more @ 1..) = status.findings.len().checked_sub(SHOWN) {
+        writeln!(
+            out,
+            "\n… and {more} more findings: `offsite status --json` has all"
+        )?;
     }
     for source in &status.sources {
         source_lines(out, source)?;
@@ -38,6 +48,16 @@ pub fn status(out: &mut dyn Write, status: &Status, drive: Option<&str>) -> io::
         writeln!(out, "\ndrive: {drive}")?;
     }
     Ok(())
+}
+
+/// The computer in a line.
+pub fn machine(machine: Machine) -> String {
+    format!(
+        "{} of {} memory available, load {:.1}",
+        bytes(machine.memory_available),
+        bytes(machine.memory),
+        machine.load
+    )
 }
 
 /// The drive in a line: where, how much room, which file system and store.

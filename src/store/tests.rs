@@ -682,8 +682,11 @@ fn a_drive_that_went_away_is_noticed() {
     let store = world.store();
     store.still_there().unwrap();
     assert!(store.room().unwrap().total > 0);
-    store.check_room(1).unwrap();
-    assert_eq!(store.check_room(u64::MAX).unwrap_err().kind(), Kind::Store);
+    store.space().check(1).unwrap();
+    assert_eq!(
+        store.space().check(u64::MAX).unwrap_err().kind(),
+        Kind::Store
+    );
     let away = world.temp.path().with_extension("away");
     std::fs::rename(world.temp.path(), &away).unwrap();
     std::fs::create_dir(world.temp.path()).unwrap();
