@@ -3,6 +3,7 @@
 //! Promise P1 (read-only at the source) is held twice: no code here names an operation that
 //! changes a bucket, and every request passes a gate that lets only GET and HEAD through.
 
+mod blank;
 mod client;
 mod download;
 mod failure;

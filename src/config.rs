@@ -156,7 +156,9 @@ impl Config {
                 .span()
                 .and_then(|span| text.get(..span.start))
                 .map_or(1, |before| before.matches('\n').count() + 1);
-            let what = format!("line {line}: {}", e.message().replace('\n', ", "));
+            let key = e.span().and_then(|span| setting_at(text, span.start));
+            let key = key.map_or_else(String::new, |key| format!("{key}: "));
+            let what = format!("line {line}: {key}{}", without_value(e.message()));
             let error = Error::new(Kind::Usage, what);
             if holds_secret_name(e.message()) {
                 error.hint("a secret never belongs in this file: use credentials = \"env\" or \"profile:NAME\"")
@@ -414,6 +416,29 @@ fn parse_duration(text: &str) -> Result<Duration> {
     Duration::try_from(span).map_err(|_| bad())
 }
 
+/// The name of the setting on the line around `at`, where the line looks like one.
+fn setting_at(text: &str, at: usize) -> Option<&str> {
+    let begin = text.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
+    let (name, _) = text.get(begin..)?.lines().next()?.split_once('=')?;
+    let name = name.trim();
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    (!name.is_empty() && name.chars().all(plain)).then_some(name)
+}
+
+/// The parser's words without the value that it found: serde says `invalid type: string "…",
+/// expected …` and ``unknown variant `…`, expected …``.
+fn without_value(message: &str) -> String {
+    let message = message.replace('\n', ", ");
+    let about_a_value = ["invalid type: ", "invalid value: ", "unknown variant "]
+        .iter()
+        .any(|words| message.starts_with(words));
+    match message.rsplit_once(", expected ") {
+        Some((_, expected)) if about_a_value => format!("the value is not {expected}"),
+        _ if about_a_value => "the value is not what belongs here".to_owned(),
+        _ => message,
+    }
+}
+
 fn holds_secret_name(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     ["secret", "access_key", "password", "token"]
@@ -455,7 +480,9 @@ mod tests {
             (with("endpoint = \"http://fra1.example.com\""), "not encrypted"),
             (with("endpoint = \"https://me:hunter2@example.com\""), "holds a name or a password"),
             (with("endpoint = \"https:///x\""), "names no host"),
-            (with("region = \"x\"\nversions = \"all\""), "all"),
+            (with("region = \"x\"\nversions = \"all\""), "versions: the value is not `auto` or `current`"),
+            (with("region = \"x\"\nallow_http = \"hunter2\""), "allow_http: the value is not a boolean"),
+            (with("region = \"x\"\ninclude = \"hunter2\""), "include: the value is not a sequence"),
             (with("region = \"x\"\ninclude = [\"[\"]"), "not a pattern"),
             (with("region = \"x\"\n[watch]\npull_overdue = \"soon\""), "span of time"),
             (other, "two sources"),

@@ -4,13 +4,14 @@
 //! together cannot be done apart: opening replays the journal, and whatever is placed is recorded
 //! ([`Shelf::commit`]).
 
+mod promote;
 mod spelling;
 
 use crate::catalogue::{Catalogue, JournalMode};
 use crate::config::{SourceConfig, StoreConfig};
 use crate::error::{Error, Kind, Result};
 use crate::object::{Clock, JournalPosition, Known, ObjectKey, SourceName};
-use crate::store::{Entry, Expect, Facts, Incoming, SourceStore, Standing, Store};
+use crate::store::{CATALOGUE, Entry, Expect, Facts, Incoming, SourceStore, Standing, Store};
 use std::path::Path;
 
 /// The program as the journal names it.
@@ -36,6 +37,10 @@ impl Home {
             },
         )?;
         let mode = journal_mode(&store.marker().facts);
+        // SQLite would follow a link that somebody planted there.
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            store.reader().stat(&format!("{CATALOGUE}{suffix}"))?;
+        }
         let catalogue = Catalogue::create_or_open(&store.catalogue_path(), mode)?;
         Ok(Self {
             store,

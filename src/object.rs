@@ -7,7 +7,7 @@ mod record;
 mod version;
 
 pub use change::{Change, Known, Why};
-pub use key::{ObjectKey, SourceName, printable};
+pub use key::{ObjectKey, SourceName, deceives, printable};
 pub use record::{
     Ack, Advice, Displaced, Durable, EventRecord, Fact, FindingRecord, JournalPosition, Moved,
     NameClaim, PlaceRecord, Record, RunCounts, RunEnd, RunStart, Severity,

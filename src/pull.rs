@@ -22,7 +22,7 @@ use crate::config::SourceConfig;
 use crate::error::{Error, Kind, Result};
 use crate::formats;
 use crate::home::Shelf;
-use crate::object::{Change, Clock, Fact, Listed, ObjectKey, RunEnd, SourceName};
+use crate::object::{Change, Clock, Fact, Listed, ObjectKey, RunEnd, SourceName, State, Why};
 use crate::outcome::{Ended, Event, Outcome, Reporter, Stop};
 use group::Group;
 use seen::Seen;
@@ -188,12 +188,21 @@ impl Pull {
         group.shelf().planner()?.plan_clear(&self.source.name)?;
         let mut seen = Seen::default();
         let mut strange = Vec::new();
-        while let Some(page) = page_in.blocking_recv() {
-            if self.stop.requested() {
-                lister.abort();
-                return Ok(None);
+        loop {
+            let page = runtime.block_on(async {
+                tokio::select! {
+                    page = page_in.recv() => Ok(page),
+                    () = self.stop.wait() => Err(()),
+                }
+            });
+            match page {
+                Ok(Some(page)) => self.join(page, group, &mut seen, &mut strange)?,
+                Ok(None) => break,
+                Err(()) => {
+                    lister.abort();
+                    return Ok(None);
+                }
             }
-            self.join(page, group, &mut seen, &mut strange)?;
         }
         runtime.block_on(lister).unwrap_or_else(|e| {
             Err(Error::new(Kind::Run, "the listing's task ended by itself").because(e))
@@ -251,7 +260,10 @@ impl Pull {
             },
             // A connection of its own: plan rows are read while groups are committed.
             plan: Catalogue::open_read(&shelf.store().catalogue_path())?,
-            denied: Arc::new(Denied::default()),
+            denied: Arc::new(Denied {
+                has_read: has_read(shelf)?,
+                ..Denied::default()
+            }),
             out,
         };
         let dispatched = runtime.spawn(dispatcher.run());
@@ -304,6 +316,30 @@ struct Dispatcher {
 struct Denied {
     refused: AtomicU64,
     other: AtomicU64,
+    /// Whether an earlier run could read something: then what it could not says nothing about
+    /// the key when it is refused again.
+    has_read: bool,
+}
+
+impl Denied {
+    fn count(&self, fetched: &Fetched) {
+        let counter = match fetched {
+            Fetched::Unreadable(change, error) if error.kind() == Kind::Usage => {
+                if self.has_read && change.why == Why::Retry {
+                    return;
+                }
+                &self.refused
+            }
+            _ => &self.other,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether the copy has a version of the source that was fetched.
+fn has_read(shelf: &Shelf<'_>) -> Result<bool> {
+    let counts = shelf.catalogue().counts(Some(shelf.name()))?;
+    Ok(counts.iter().any(|count| count.state == State::Stored))
 }
 
 /// So many refusals and nothing else: it is the key.
@@ -336,7 +372,7 @@ impl Dispatcher {
         };
         let mut tasks = JoinSet::new();
         let mut after = 0;
-        loop {
+        'plan: loop {
             let rows = self.plan.plan_take(&self.transfer.source, after, ROWS)?;
             let Some((last, _)) = rows.last() else {
                 break;
@@ -348,10 +384,14 @@ impl Dispatcher {
                     continue;
                 }
                 if tasks.len() >= at_once {
-                    tasks.join_next().await;
+                    self.one_ends(&mut tasks).await;
                 }
-                if self.transfer.stop.requested() || self.out.is_closed() {
+                if self.out.is_closed() {
                     return Ok(());
+                }
+                // Not dropped with the set: what is complete by now is recorded.
+                if self.transfer.stop.requested() {
+                    break 'plan;
                 }
                 if self.denied.refused.load(Ordering::Relaxed) >= REFUSALS
                     && self.denied.other.load(Ordering::Relaxed) == 0
@@ -361,8 +401,19 @@ impl Dispatcher {
                 tasks.spawn(self.one(change)?);
             }
         }
-        while tasks.join_next().await.is_some() {}
+        // A stop ends the transfers themselves; without a taker they are dropped with the set.
+        while !tasks.is_empty() && !self.out.is_closed() {
+            self.one_ends(&mut tasks).await;
+        }
         Ok(())
+    }
+
+    /// Waits until a transfer ends, or until nobody takes what they bring.
+    async fn one_ends(&mut self, tasks: &mut JoinSet<()>) {
+        tokio::select! {
+            _ = tasks.join_next() => {}
+            () = self.out.closed() => {}
+        }
     }
 
     /// One object's transfer, as a task of its own.
@@ -380,11 +431,7 @@ impl Dispatcher {
         Ok(async move {
             let key = change.key.clone();
             let fetched = transfer.fetch(change, restic).await;
-            let counter = match &fetched {
-                Fetched::Unreadable(_, error) if error.kind() == Kind::Usage => &denied.refused,
-                _ => &denied.other,
-            };
-            counter.fetch_add(1, Ordering::Relaxed);
+            denied.count(&fetched);
             transfer.reporter.report(&Event::Finished(&key));
             // A closed channel means that the drive failed: that is said elsewhere.
             let _ = out.send(fetched).await;

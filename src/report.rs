@@ -1,12 +1,12 @@
 //! Rendering: what was found, as text for people or as JSON for programs. No decisions.
 //!
 //! Everything that comes from a bucket goes through [`printable`](crate::object::printable) on
-//! its way into text; JSON escapes by itself.
+//! its way into text; JSON goes through [`line`] or [`lines`], which escape what JSON lets pass.
 
 mod json;
 mod text;
 
-pub use json::{event_json, finding_json, lines, run_json, version_json};
+pub use json::{event_json, finding_json, line, lines, run_json, version_json};
 pub use text::{
     bytes, drive, events, machine, outcome, plan_line, plan_sum, runs, show, status, version_line,
 };

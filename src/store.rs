@@ -36,6 +36,7 @@ use crate::error::{Error, Kind, Result};
 use crate::object::{Clock, SourceName, Timestamp};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The catalogue's name at the root of the store.
 pub const CATALOGUE: &str = "catalogue.db";
@@ -78,12 +79,34 @@ pub struct Room {
 pub struct Space {
     dir: dir::Dir,
     min_free: u64,
+    promised: Arc<AtomicU64>,
 }
 
 impl Space {
-    /// Whether `bytes` more leave as much free as the configuration asks; [`Kind::Store`] if not.
-    pub fn check(&self, bytes: u64) -> Result<()> {
-        guard::check_room(&self.dir, bytes, self.min_free)
+    /// Sets room for `bytes` more aside until the answer is dropped; [`Kind::Store`] if that does
+    /// not leave as much free as the configuration asks. What one transfer was promised, another
+    /// at its side cannot have.
+    pub fn reserve(&self, bytes: u64) -> Result<Reserved> {
+        let before = self.promised.fetch_add(bytes, Ordering::SeqCst);
+        let reserved = Reserved {
+            promised: Arc::clone(&self.promised),
+            bytes,
+        };
+        guard::check_room(&self.dir, before.saturating_add(bytes), self.min_free)?;
+        Ok(reserved)
+    }
+}
+
+/// Room on the drive that is set aside.
+#[derive(Debug)]
+pub struct Reserved {
+    promised: Arc<AtomicU64>,
+    bytes: u64,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.promised.fetch_sub(self.bytes, Ordering::SeqCst);
     }
 }
 
@@ -104,12 +127,6 @@ impl Store {
     /// empty, a path that leaves too little room for names, a drive that cannot be written.
     pub fn init(dir: &Path, options: &InitOptions<'_>) -> Result<Marker> {
         guard::init(dir, options)
-    }
-
-    /// Accepts a cloned or re-mounted store: probes the drive again, keeps the id and the naming
-    /// rule. Returns the marker before and after.
-    pub fn rebind(dir: &Path, options: &InitOptions<'_>) -> Result<(Marker, Marker)> {
-        guard::rebind(dir, options)
     }
 
     /// Opens the store in `dir` to write, if it is there, is the expected one, can be written,
@@ -187,6 +204,7 @@ impl Store {
         Space {
             dir: self.reader.dir.clone(),
             min_free: self.min_free,
+            promised: Arc::default(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! The README does what it says: its code blocks are taken out and run, its promises name tests
 //! that exist, its exit codes are those of `--help`.
 
+#![allow(clippy::indexing_slicing, clippy::unwrap_used)]
+
 mod support;
 
 use offsite::demo::bucket::{Bucket, READER, Server};

@@ -1,5 +1,6 @@
 //! The client: one bucket, one key, every request counted.
 
+use super::blank::TrueKey;
 use super::pace::Floor;
 use crate::config::{Addressing, SourceConfig};
 use crate::credentials::Credentials;
@@ -121,6 +122,7 @@ impl Bucket {
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             // Ours also catches a transfer that trickles; see `pace`.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .interceptor(TrueKey)
             .interceptor(Gate(requests.clone()));
         if let Some(endpoint) = &source.endpoint {
             config = config.endpoint_url(endpoint);
@@ -272,7 +274,13 @@ mod tests {
             line.local_addr().unwrap()
         ));
         let key = Credentials::given("an-owner-who", "gave-it-all-rights");
-        let bucket = Bucket::new(&config.unwrap().sources[0], &key, Tuning::default()).unwrap();
+        // Were a request to leave, nobody would answer it.
+        let tuning = Tuning {
+            attempts: 1,
+            idle: Duration::from_millis(100),
+            ..Tuning::default()
+        };
+        let bucket = Bucket::new(&config.unwrap().sources[0], &key, tuning).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();

@@ -1,5 +1,6 @@
 //! Bytes of one object, in order: a small one in one answer, a large one in ranges side by side.
 
+use super::blank::name_of;
 use super::client::Bucket;
 use super::failure::{Failure, Needs, causes};
 use super::pace::Pace;
@@ -40,7 +41,7 @@ impl Bucket {
             .client
             .get_object()
             .bucket(&*self.name)
-            .key(key.as_str())
+            .key(name_of(key))
             .set_version_id(identity.version_id.clone())
             .set_if_match(if_match(identity))
             .customize()
@@ -67,7 +68,7 @@ impl Bucket {
             .client
             .head_object()
             .bucket(&*self.name)
-            .key(key.as_str())
+            .key(name_of(key))
             .set_version_id(identity.version_id.clone())
             .set_if_match(if_match(identity))
             .checksum_mode(ChecksumMode::Enabled)

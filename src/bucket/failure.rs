@@ -119,7 +119,7 @@ impl Bucket {
             ),
             _ => Failure::Passing(
                 Error::new(Kind::Run, format!("cannot reach {}", self.endpoint))
-                    .because(causes(&error))
+                    .because(without_layers(&causes(&error)))
                     .hint("is `endpoint` right, and does the network work from here?"),
             ),
         }
@@ -174,6 +174,11 @@ impl Bucket {
                 Error::new(Kind::Run, "the server will not hand the object out")
                     .because(format!("it said {} {}", answer.code, answer.message))
                     .hint("objects stored with SSE-C can be read only with the writer's own key"),
+            ),
+            // It answered, and the answer does not parse.
+            (200..=299, _) => usage(
+                format!("{} answered as no S3 server would", self.endpoint),
+                "is `endpoint` the S3 endpoint, and not a web page or a console?".into(),
             ),
             _ => usage(
                 format!("{} refused the request", self.endpoint),
@@ -276,6 +281,21 @@ pub(super) fn causes(error: &dyn StdError) -> String {
         next = cause.source();
     }
     text
+}
+
+/// A connection's failure without the names of the layers that it came up through.
+fn without_layers(causes: &str) -> String {
+    let layers = [
+        "dispatch failure: ",
+        "io error: ",
+        "client error (Connect): ",
+    ];
+    layers
+        .iter()
+        .fold(causes, |rest, layer| {
+            rest.strip_prefix(layer).unwrap_or(rest)
+        })
+        .to_owned()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The listing: pages of current versions, in whatever order the server has.
 
+use super::blank::name_of;
 use super::client::Bucket;
 use super::failure::{Failure, Needs};
 use crate::error::{Error, Kind, Result};
@@ -57,7 +58,7 @@ impl Bucket {
             .client
             .head_object()
             .bucket(&*self.name)
-            .key(key.as_str());
+            .key(name_of(key));
         match head.send().await {
             Ok(_) => Ok(true),
             Err(error) => match self.failure(Needs::GetObject, error) {

@@ -4,6 +4,7 @@
 //! than `ranges_at_once` exist at a time, which bounds the memory. Each answer must repeat the
 //! first one's ETag, version id, last-modified time and total, or the download begins again.
 
+use super::blank::name_of;
 use super::client::Bucket;
 use super::download::{Body, First, if_match};
 use super::failure::{Failure, Needs};
@@ -116,7 +117,7 @@ impl Job {
             .client
             .get_object()
             .bucket(&*self.bucket.name)
-            .key(self.key.as_str())
+            .key(name_of(&self.key))
             .set_version_id(self.identity.version_id.clone())
             .set_if_match(if_match(&self.identity))
             .range(format!("bytes={from}-{}", end - 1))

@@ -50,7 +50,6 @@ fn apply(db: &mut Connection, group: &impl Durable) -> rusqlite::Result<()> {
         hand.apply(record)?;
     }
     hand.moved_to(at)?;
-    drop(hand);
     tx.commit()
 }
 

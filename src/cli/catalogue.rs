@@ -61,7 +61,7 @@ fn check(context: &mut Context, args: CheckArgs) -> Result<Exit> {
     let out = &mut context.out;
     if args.json {
         let json = json!({"files": found.files, "bytes": found.bytes, "deep": args.deep, "problems": found.problems});
-        writeln!(out, "{json}").map_err(written)?;
+        report::line(out, &json).map_err(written)?;
     } else {
         for problem in &found.problems {
             let path = problem.path.as_deref().unwrap_or("catalogue.db");

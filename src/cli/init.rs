@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::home::{journal_mode, probe_sqlite};
 use crate::object::{Clock, SourceName};
 use crate::report;
-use crate::store::{InitOptions, Marker, Store};
+use crate::store::{CATALOGUE, InitOptions, Marker, Store};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -61,15 +61,22 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     crate::credentials::Credentials::from(&args.credentials)?;
     let existing = existing(&file)?;
     // Checked before the drive is touched: a wrong setting leaves nothing behind.
-    check(&store, &args, existing.as_deref())?;
+    let expected = check(&store, &args, existing.as_deref())?;
+    if let Some(id) = expected {
+        // A store of its own is never made on whatever drive is plugged in instead.
+        same_store(&id, Store::open_read(&store)?.marker())?;
+    }
     let options = InitOptions {
         allow_root_fs: args.allow_root_fs,
         now: Clock::System.now(),
         probe_sqlite: &probe_sqlite,
     };
     let marker = Store::init(&store, &options)?;
-    let mode = journal_mode(&marker.facts);
-    Catalogue::create_or_open(&store.join(crate::store::CATALOGUE), mode)?.close()?;
+    let reader = Store::open_read(&store)?;
+    if reader.stat(CATALOGUE)?.is_none() {
+        let mode = journal_mode(&marker.facts);
+        Catalogue::create_or_open(&reader.catalogue_path(), mode)?.close()?;
+    }
     let text = match &existing {
         Some(text) => format!("{}\n\n{}", text.trim_end(), source_section(&args)),
         None => format!(
@@ -78,7 +85,7 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
             source_section(&args)
         ),
     };
-    checked(&text, &marker)?;
+    Config::parse(&text)?;
     write(&file, &text)?;
     let out = &mut context.out;
     say(out, &store, &file, &marker, &args).map_err(written)?;
@@ -93,15 +100,16 @@ fn existing(file: &Path) -> Result<Option<String>> {
     }
 }
 
-/// Whether the settings make a configuration, alone and together with the one that is there.
-fn check(store: &Path, args: &Args, existing: Option<&str>) -> Result<()> {
+/// Whether the settings make a configuration, alone and together with the one that is there;
+/// which store that one is for.
+fn check(store: &Path, args: &Args, existing: Option<&str>) -> Result<Option<String>> {
     let Some(text) = existing else {
         let text = format!(
             "[store]\npath = {}\n{}",
             quoted(&store.display().to_string()),
             source_section(args)
         );
-        return Config::parse(&text).map(drop);
+        return Config::parse(&text).map(|_| None);
     };
     let config = Config::parse(text)?;
     if config.store.path != store {
@@ -111,22 +119,22 @@ fn check(store: &Path, args: &Args, existing: Option<&str>) -> Result<()> {
         );
         return Err(Error::new(Kind::Usage, what).hint("name another file with -c FILE"));
     }
-    Config::parse(&format!("{}\n\n{}", text.trim_end(), source_section(args))).map(drop)
+    Config::parse(&format!("{}\n\n{}", text.trim_end(), source_section(args)))?;
+    Ok(config.store.id)
 }
 
-fn checked(text: &str, marker: &Marker) -> Result<()> {
-    let config = Config::parse(text)?;
-    match config.store.id {
-        Some(id) if id != marker.id => Err(Error::new(
-            Kind::Store,
-            format!(
-                "the configuration expects store {id}, and this is {}",
-                marker.id
-            ),
-        )
-        .hint("is the right drive plugged in?")),
-        _ => Ok(()),
+fn same_store(expected: &str, marker: &Marker) -> Result<()> {
+    if expected == marker.id {
+        return Ok(());
     }
+    Err(Error::new(
+        Kind::Store,
+        format!(
+            "the configuration expects store {expected}, and this is {}",
+            marker.id
+        ),
+    )
+    .hint("is the right drive plugged in? `-c FILE` names a configuration of its own for this one"))
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {

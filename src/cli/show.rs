@@ -23,6 +23,7 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     let view = View::open(context, &args.store)?;
+    view.has(args.source.as_ref())?;
     let mut versions = Vec::new();
     for source in view.catalogue.sources()? {
         if args.source.as_ref().is_none_or(|name| *name == source.name) {

@@ -32,9 +32,7 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     };
     let status = night::status(&view.catalogue, overdue, &Clock::System)?;
     if args.json {
-        let json = serde_json::to_string(&status).map_err(std::io::Error::from);
-        json.and_then(|json| writeln!(context.out, "{json}"))
-            .map_err(written)?;
+        report::line(&mut context.out, &status).map_err(written)?;
     } else {
         let drive = report::drive(&view.reader)?;
         report::status(&mut context.out, &status, Some(&drive)).map_err(written)?;

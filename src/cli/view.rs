@@ -4,7 +4,7 @@ use super::Context;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::object::Timestamp;
+use crate::object::{SourceName, Timestamp};
 use crate::store::{Reader, Store};
 use std::path::{Path, PathBuf};
 
@@ -49,6 +49,19 @@ impl View {
             reader,
             config,
         })
+    }
+
+    /// Whether the store has the source that was asked for: an answer about another name would be
+    /// an empty one.
+    pub(super) fn has(&self, source: Option<&SourceName>) -> Result<()> {
+        let Some(wanted) = source else { return Ok(()) };
+        let known = self.catalogue.sources()?;
+        if known.iter().any(|row| row.name == *wanted) {
+            return Ok(());
+        }
+        let names: Vec<&str> = known.iter().map(|row| row.name.as_str()).collect();
+        let what = format!("there is no source {wanted} in this store");
+        Err(Error::new(Kind::Usage, what).hint(format!("it has: {}", names.join(", "))))
     }
 }
 
@@ -116,7 +129,7 @@ pub(super) fn parse_at(text: &str) -> Result<Timestamp> {
         jiff::Zoned::now().checked_sub(span).ok()
     });
     ago.map(|zoned| zoned.timestamp()).ok_or_else(|| {
-        Error::new(Kind::Usage, format!("{text:?} is no moment"))
+        Error::new(Kind::Usage, format!("{text:?} is not a time"))
             .hint("write 2026-11-21T03:00:00Z, a local date such as 2026-11-21, or -3d")
     })
 }

@@ -9,6 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::home::{PROGRAM, Shelf, standing_of};
 use crate::object::{
     Clock, Fact, FindingRecord, Identity, NameClaim, ObjectKey, RunCounts, RunStart, Sha256, State,
+    StoredVersion, Timestamp,
 };
 use crate::outcome::{Event, Reporter};
 use crate::store::Entry;
@@ -74,19 +75,20 @@ impl<'a, 'h> Group<'a, 'h> {
         match fetched {
             Fetched::Verified(verified) => self.verified(verified)?,
             Fetched::Contradicted(contradiction) => self.contradicted(contradiction)?,
+            Fetched::Fact(Fact::Back { key, identity, at }) => self.back(key, identity, at)?,
             Fetched::Fact(fact) => self.fact(fact),
             Fetched::Unreadable(change, error) => {
                 self.unreadable(&change.key, &change.identity, error)?;
             }
-            Fetched::Failed(change, error) => {
-                let text = format!("{}: {error}; left for the next run", change.key);
-                log::warn!("{text}");
-                self.reporter.report(&Event::Trouble(&text));
-                self.counts.failed += 1;
-                self.blame(error);
-            }
+            Fetched::Failed(change, error) => self.failed(&change.key, error),
             Fetched::Passed | Fetched::Interrupted => {}
-            Fetched::Drive(error) => return Err(error),
+            Fetched::Drive(error) => {
+                // What was proven before may still find its place: names need little room.
+                if let Err(more) = self.commit() {
+                    log::warn!("{more}");
+                }
+                return Err(error);
+            }
         }
         if self.is_due() {
             self.commit()?;
@@ -244,6 +246,46 @@ impl<'a, 'h> Group<'a, 'h> {
         Ok(())
     }
 
+    /// The bucket shows a stored version again. `latest/` follows, except under a write-once
+    /// name, which keeps what it has.
+    fn back(&mut self, key: ObjectKey, identity: Identity, at: Timestamp) -> Result<()> {
+        let row = self
+            .shelf
+            .catalogue()
+            .by_identity(self.shelf.name(), &key, &identity)?;
+        let history = format!("{}/history/", self.shelf.name());
+        let older = |row: &StoredVersion| {
+            let in_history = row.path.as_ref().is_some_and(|p| p.starts_with(&history));
+            row.state == State::Stored && in_history && !is_write_once(&key)
+        };
+        if let Some(row) = row.filter(older) {
+            if !self.unrotted(&row) {
+                let what = format!("the copy of {key} in history/ is damaged");
+                let error = Error::new(Kind::Damaged, what)
+                    .hint("`offsite catalogue check --deep` looks for more damage");
+                self.failed(&key, error);
+                return Ok(());
+            }
+            for step in self.shelf.promote(row, &self.claims)? {
+                if let Entry::Accept { names, .. } = &step {
+                    self.claims.extend(names.iter().cloned());
+                }
+                self.push(step, 0);
+            }
+        }
+        self.fact(Fact::Back { key, identity, at });
+        Ok(())
+    }
+
+    /// Whether a stored file still is what it was: one that rots must not fail the whole group.
+    fn unrotted(&self, row: &StoredVersion) -> bool {
+        let found = row
+            .path
+            .as_deref()
+            .and_then(|path| self.shelf.store().reader().hash(path).ok());
+        found.map(|(sha256, _)| sha256) == row.sha256 && row.sha256.is_some()
+    }
+
     fn contradicted(&mut self, contradiction: Contradiction) -> Result<()> {
         self.counts.quarantined += 1;
         let row = self.shelf.catalogue().by_identity(
@@ -254,14 +296,23 @@ impl<'a, 'h> Group<'a, 'h> {
         let same: Option<Sha256> = row
             .filter(|row| row.state == State::Quarantined)
             .and_then(|row| row.sha256);
-        self.finding(|frame| frame.contradiction(&contradiction))?;
+        // These very bytes were said before; if the owner acknowledged that, it is settled.
         if same == Some(contradiction.sha256()) {
             self.leftovers.push(contradiction.staged().to_owned());
             return Ok(());
         }
+        self.finding(|frame| frame.contradiction(&contradiction))?;
         let bytes = contradiction.bytes();
         self.push(Entry::Quarantine { contradiction }, bytes);
         Ok(())
+    }
+
+    fn failed(&mut self, key: &ObjectKey, error: Error) {
+        let text = format!("{key}: {error}; left for the next run");
+        log::warn!("{text}");
+        self.reporter.report(&Event::Trouble(&text));
+        self.counts.failed += 1;
+        self.blame(error);
     }
 
     fn unreadable(&mut self, key: &ObjectKey, identity: &Identity, error: Error) -> Result<()> {

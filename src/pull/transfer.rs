@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::formats;
 use crate::object::{Change, Clock, Fact, Identity, SourceName, State, Why};
 use crate::outcome::{Event, Reporter, Stop};
-use crate::store::{Incoming, Space, Staging};
+use crate::store::{Incoming, Reserved, Space, Staging};
 use std::sync::Arc;
 
 /// What became of one planned change.
@@ -86,9 +86,10 @@ impl Transfer {
             return note(State::Archived);
         }
         // One object that does not fit leaves the room to those that do.
-        if let Err(full) = self.space.check(change.identity.size) {
-            return Fetched::Failed(change, full);
-        }
+        let _room = match self.room_for(&change) {
+            Ok(room) => room,
+            Err(full) => return Fetched::Failed(change, full),
+        };
         match self.until_settled(&change).await {
             Ok(Proven::Verified(verified)) => Fetched::Verified(verified),
             Ok(Proven::Contradicted(contradiction)) => Fetched::Contradicted(contradiction),
@@ -101,6 +102,14 @@ impl Transfer {
                 Failure::Passing(error) | Failure::Fatal(error) => Fetched::Failed(change, error),
             },
         }
+    }
+
+    /// Sets room aside for what of the object is not on the drive yet.
+    fn room_for(&self, change: &Change) -> Result<Reserved> {
+        let id = Incoming::id_of(&self.source, &change.key, &change.identity);
+        let there = self.incoming.bytes(&id)?;
+        self.space
+            .reserve(change.identity.size.saturating_sub(there))
     }
 
     /// Tries until the bytes are proven, contradicted twice, or beyond reach.

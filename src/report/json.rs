@@ -1,7 +1,8 @@
 //! JSON: one object a line, with stable names.
 
 use crate::catalogue::{EventRow, FindingRow, RunRow};
-use crate::object::StoredVersion;
+use crate::object::{StoredVersion, deceives};
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
@@ -69,8 +70,40 @@ pub fn finding_json(row: &FindingRow) -> Value {
 
 /// One value a line.
 pub fn lines(out: &mut dyn Write, values: impl IntoIterator<Item = Value>) -> io::Result<()> {
-    for value in values {
-        writeln!(out, "{value}")?;
+    values.into_iter().try_for_each(|value| line(out, &value))
+}
+
+/// One value as a line. JSON lets DEL, the C1 controls and what turns the direction of writing
+/// stand as they are, and a terminal obeys them: they are written as `\u…`, which reads the same.
+pub fn line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    let json = serde_json::to_string(value)?;
+    let mut rest = json.as_str();
+    while let Some(at) = rest.find(deceives) {
+        let (plain, bad) = rest.split_at(at);
+        out.write_all(plain.as_bytes())?;
+        let mut bad = bad.chars();
+        if let Some(c) = bad.next() {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+        }
+        rest = bad.as_str();
     }
-    Ok(())
+    writeln!(out, "{rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_and_nothing_lost() {
+        let text = "a\u{1b}[2J\u{7f}\u{9b}31m\u{202e}\u{feff}é\u{1f600}\"\\";
+        let mut out = Vec::new();
+        line(&mut out, &text).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(!out.trim_end().chars().any(deceives), "{out:?}");
+        assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
+    }
 }

@@ -3,10 +3,11 @@
 use super::dir::Dir;
 use super::lock::Lock;
 use super::marker::{FORMAT, Facts, MARKER, Marker};
-use super::names::{LONGEST, NamingRule};
+use super::names::LONGEST;
 use super::readme;
 use super::{Expect, InitOptions, mounts, probe};
 use crate::error::{Error, Kind, Result};
+use bytesize::ByteSize;
 use std::path::Path;
 
 /// Names that file systems and desktops put at the root of a drive by themselves; they do not
@@ -36,6 +37,7 @@ pub(super) fn init(path: &Path, options: &InitOptions<'_>) -> Result<Marker> {
     }
     check_length(path)?;
     check_root(&dir, options.allow_root_fs)?;
+    check_writable(&dir)?;
     check_empty(&dir)?;
     probe::refuse_fat(&mounts::of(&dir)?, path)?;
     let facts = probe::facts(&dir, options.probe_sqlite).map_err(|e| unwritable(path, e))?;
@@ -64,6 +66,7 @@ fn make_folder(path: &Path, options: &InitOptions<'_>) -> Result<()> {
             .hint("is the drive plugged in and mounted? init makes one folder, not the way to it")
     })?;
     check_root(&dir, options.allow_root_fs)?;
+    check_writable(&dir)?;
     std::fs::create_dir(path).map_err(|e| unwritable(path, Error::io("make", path, e)))
 }
 
@@ -130,33 +133,6 @@ fn check_empty(dir: &Dir) -> Result<()> {
     Ok(())
 }
 
-/// Probes the drive again and writes the marker anew with the same id: the store was cloned to
-/// another drive, or is mounted another way. Returns the marker as it was and as it is.
-pub(super) fn rebind(path: &Path, options: &InitOptions<'_>) -> Result<(Marker, Marker)> {
-    let (dir, old) = marked(path)?;
-    check_root(&dir, options.allow_root_fs)?;
-    probe::refuse_fat(&mounts::of(&dir)?, path)?;
-    let facts = probe::facts(&dir, options.probe_sqlite).map_err(|e| unwritable(path, e))?;
-    if old.naming == NamingRule::Posix && probe::naming(&facts) == NamingRule::Portable {
-        return Err(Error::new(
-            Kind::Store,
-            format!(
-                "the names in {} were made for Linux, this drive ({}) cannot hold all of them",
-                path.display(),
-                facts.filesystem
-            ),
-        )
-        .hint("make a new store on this drive with init, and fill it with `offsite mirror`"));
-    }
-    let new = Marker {
-        facts,
-        ..old.clone()
-    };
-    new.write(&dir)?;
-    dir.publish(readme::README, readme::text(&new).as_bytes())?;
-    Ok((old, new))
-}
-
 /// The folder and its marker, or why there is none.
 pub(super) fn marked(path: &Path) -> Result<(Dir, Marker)> {
     let dir = Dir::open(path).map_err(|e| {
@@ -184,19 +160,25 @@ pub(super) fn open(path: &Path, expect: &Expect) -> Result<(Dir, Marker, Lock)> 
     let uuid = mounts::uuid(&mounts::of(&dir)?);
     check_uuid(&marker.facts, uuid.as_deref(), path)?;
     check_root(&dir, expect.allow_root_fs)?;
-    if probe::read_only(&dir)? {
-        return Err(Error::new(
-            Kind::Store,
-            format!("the store {} is mounted read-only", path.display()),
-        )
-        .hint("a drive that the kernel made read-only may be failing: look at dmesg. Else: mount -o remount,rw"));
-    }
+    check_writable(&dir)?;
     check_room(&dir, 0, expect.min_free)?;
     let lock = Lock::take(&dir, &expect.clock).map_err(|e| match e.kind() {
         Kind::Locked => e,
         _ => unwritable(path, e),
     })?;
     Ok((dir, marker, lock))
+}
+
+fn check_writable(dir: &Dir) -> Result<()> {
+    if !probe::read_only(dir)? {
+        return Ok(());
+    }
+    let path = dir.path().display();
+    Err(Error::new(
+        Kind::Store,
+        format!("{path} is mounted read-only"),
+    )
+    .hint("a drive that the kernel made read-only may be failing: look at dmesg. Else: mount -o remount,rw"))
 }
 
 fn check_id(marker: &Marker, expected: Option<&str>, path: &Path) -> Result<()> {
@@ -223,7 +205,7 @@ fn check_uuid(facts: &Facts, found: Option<&str>, path: &Path) -> Result<()> {
                 path.display()
             ),
         )
-        .hint("is this a copy of the drive? Mount the original, or accept this one: offsite init --rebind")),
+        .hint("is this a copy of the drive? Mount the original; or accept this one by writing its uuid into offsite-store.toml")),
         _ => Ok(()),
     }
 }
@@ -234,16 +216,19 @@ pub(super) fn check_room(dir: &Dir, bytes: u64, min_free: u64) -> Result<()> {
     if free.checked_sub(bytes).is_some_and(|left| left > min_free) {
         return Ok(());
     }
+    let size = |bytes| ByteSize(bytes).display().iec();
     let needed = if bytes == 0 {
         String::new()
     } else {
-        format!("{bytes} bytes are needed, ")
+        format!("{} needed for what is on its way, ", size(bytes))
     };
     Err(Error::new(
         Kind::Store,
         format!(
-            "the store {} is full: {needed}{free} bytes are free, {min_free} are to stay free",
-            dir.path().display()
+            "the store {} is full: {needed}{} free, and {} is to stay free",
+            dir.path().display(),
+            size(free),
+            size(min_free)
         ),
     )
     .hint("make room on the drive, take a larger one, or lower [store] min_free"))
@@ -366,6 +351,6 @@ mod tests {
         check_uuid(&known, None, path).unwrap();
         check_uuid(&unknown, Some("B"), path).unwrap();
         let error = check_uuid(&known, Some("B"), path).unwrap_err();
-        assert!(error.way_out().unwrap().contains("--rebind"));
+        assert!(error.way_out().unwrap().contains("offsite-store.toml"));
     }
 }

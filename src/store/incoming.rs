@@ -55,6 +55,11 @@ impl Incoming {
         hash::of(&[&text]).to_string().chars().take(32).collect()
     }
 
+    /// How many bytes of the download `id` lie here, whether or not they can be gone on from.
+    pub fn bytes(&self, id: &str) -> Result<u64> {
+        Ok(self.dir.bytes(&format!("{FOLDER}/{id}"))?.unwrap_or(0))
+    }
+
     /// Begins the download `id`, from nothing.
     pub fn create(&self, id: &str) -> Result<Staging> {
         let path = format!("{FOLDER}/{id}");

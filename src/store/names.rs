@@ -34,7 +34,7 @@ use std::collections::BTreeSet;
 pub enum NamingRule {
     /// Anything but `/` and NUL, 255 bytes a name (ext4, xfs, btrfs, f2fs).
     Posix,
-    /// What Windows allows too, 255 UTF-16 units a name (exFAT, NTFS, SMB).
+    /// What Windows allows too, 255 bytes a name (exFAT, NTFS, SMB).
     Portable,
 }
 

@@ -161,6 +161,11 @@ impl Plan<'_> {
                 spelling,
                 sums_from,
             } => {
+                // Another entry of this call made the room already: `a/b` and `a/c` both ask `a`
+                // to move, and a new `a` takes its escaped name at once.
+                if let Some(Done::MovedTo(..)) = self.since.get(&from) {
+                    return Ok(());
+                }
                 let to = names::latest(self.drive.rule, &key, &spelling);
                 self.move_to(key, sha256, from, to, sums_from)
             }

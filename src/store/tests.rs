@@ -682,9 +682,9 @@ fn a_drive_that_went_away_is_noticed() {
     let store = world.store();
     store.still_there().unwrap();
     assert!(store.room().unwrap().total > 0);
-    store.space().check(1).unwrap();
+    drop(store.space().reserve(1).unwrap());
     assert_eq!(
-        store.space().check(u64::MAX).unwrap_err().kind(),
+        store.space().reserve(u64::MAX).unwrap_err().kind(),
         Kind::Store
     );
     let away = world.temp.path().with_extension("away");

@@ -2,11 +2,11 @@
 
 use crate::catalogue::FindingRow;
 use crate::error::{Error, Kind, Result};
-use crate::home::{Home, PROGRAM, Shelf, standing_of};
+use crate::home::{Home, PROGRAM, Shelf};
 use crate::object::{
     Ack, Clock, EventRecord, Fact, RunCounts, RunEnd, RunStart, State, StoredVersion,
 };
-use crate::store::{Entry, Held};
+use crate::store::Entry;
 
 /// What an acknowledgement came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,47 +88,13 @@ fn accept_held(
     version: StoredVersion,
     now: crate::object::Timestamp,
 ) -> Result<Vec<Entry>> {
-    let (spelling, names) = shelf.spelling(&version.key, &[])?;
-    let standing = shelf.standing(&version.key)?;
-    let mut entries = shelf.make_room(&version.key)?;
-    entries.push(Entry::Fact(Fact::Event(EventRecord {
+    let accepted = Entry::Fact(Fact::Event(EventRecord {
         kind: "accepted".to_owned(),
         key: Some(version.key.clone()),
         text: "the owner let the held version into latest/".to_owned(),
         at: now,
-    })));
-    entries.push(Entry::Accept {
-        version: held_of(shelf, version)?,
-        spelling,
-        standing: standing.as_ref().map(standing_of).transpose()?,
-        names,
-    });
+    }));
+    let mut entries = vec![accepted];
+    entries.extend(shelf.promote(version, &[])?);
     Ok(entries)
-}
-
-/// What the store must be told of the held version.
-fn held_of(shelf: &Shelf<'_>, version: StoredVersion) -> Result<Held> {
-    let folder = format!("{}/", shelf.name());
-    let path = version
-        .path
-        .as_deref()
-        .and_then(|path| path.strip_prefix(&folder));
-    let (Some(path), Some(sha256), Some(evidence)) = (path, version.sha256, version.evidence)
-    else {
-        let what = format!(
-            "the catalogue does not say where the held version of {} is",
-            version.key
-        );
-        return Err(Error::new(Kind::Damaged, what).hint("run `offsite catalogue check`"));
-    };
-    Ok(Held {
-        path: path.to_owned(),
-        sha256,
-        evidence,
-        bytes: version.identity.size,
-        key: version.key,
-        identity: version.identity,
-        answer: version.answer,
-        proofs: version.proofs,
-    })
 }

@@ -1,6 +1,7 @@
 //! The contract's ground: a bucket on one of the servers, its owner's hands, and a list of every
 //! request that the program's side sends to it.
 
+use crate::support::bucket::Told;
 use crate::support::seaweedfs::READ_ONLY;
 use crate::support::{self, FaultProxy, Home, Keys, Seaweed, proxy, tools};
 use offsite::bucket::{Bucket, Tuning};
@@ -25,9 +26,6 @@ pub type Requests = BTreeMap<String, u64>;
 pub fn requests<const N: usize>(expected: [(&str, u64); N]) -> Requests {
     expected.map(|(name, n)| (name.to_owned(), n)).into()
 }
-
-/// What a listing tells the owner of a key: ETag, size, last-modified in whole seconds.
-pub type Told = BTreeMap<String, (String, i64, i64)>;
 
 /// A bucket that one case has to itself.
 pub struct Ground {
@@ -109,11 +107,11 @@ impl Ground {
         }
     }
 
-    /// Stores the same bytes again, until the listing says that it was at another time: some
-    /// listings tell whole seconds only.
-    pub fn touch(&self, key: &str, bytes: &[u8]) {
-        let before = self.told()[key].clone();
-        while self.told()[key] == before {
+    /// Stores bytes until the listing gives another time for them than `before`: some listings
+    /// tell whole seconds only.
+    pub fn put_later(&self, key: &str, bytes: &[u8], before: &Told) {
+        self.put(key, bytes);
+        while self.told()[key] == before[key] {
             std::thread::sleep(Duration::from_millis(100));
             self.put(key, bytes);
         }
@@ -135,19 +133,7 @@ impl Ground {
 
     /// The bucket as its listing shows it to its owner.
     pub fn told(&self) -> Told {
-        let pages = self.owner.client.list_objects_v2().bucket(&self.name);
-        let mut pages = pages.into_paginator().send();
-        self.owner.wait(async {
-            let mut told = Told::new();
-            while let Some(page) = pages.next().await {
-                for object in page.unwrap().contents.unwrap_or_default() {
-                    let etag = object.e_tag.unwrap().trim_matches('"').to_owned();
-                    let at = object.last_modified.unwrap().secs();
-                    told.insert(object.key.unwrap(), (etag, object.size.unwrap(), at));
-                }
-            }
-            told
-        })
+        self.owner.told()
     }
 
     /// The same bucket as the owner's own client sees it through the key that can only read.
@@ -176,11 +162,7 @@ impl Ground {
 
     /// What the library's client answers to `ask`, and the requests that this took, of which the
     /// client must have counted every one.
-    pub fn ask<T>(
-        &self,
-        tuning: Tuning,
-        ask: impl AsyncFnOnce(&Bucket) -> T,
-    ) -> (T, Requests) {
+    pub fn ask<T>(&self, tuning: Tuning, ask: impl AsyncFnOnce(&Bucket) -> T) -> (T, Requests) {
         let client = self.client(&self.name, self.reader, tuning);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -214,7 +196,10 @@ impl Ground {
 
 /// The operation's name in the S3 API, as far as a reader's requests go.
 fn operation(request: &proxy::Request) -> String {
-    let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+    let (path, query) = request
+        .target
+        .split_once('?')
+        .unwrap_or((&request.target, ""));
     let in_bucket = path.trim_matches('/').contains('/');
     match request.method.as_str() {
         "GET" if query.contains("list-type=2") => "ListObjectsV2".to_owned(),
@@ -227,6 +212,9 @@ fn operation(request: &proxy::Request) -> String {
 /// One case on one server, with a line that says so also when it passes.
 pub fn run(server: Server, case: &str, test: fn(&Ground)) {
     test(&Ground::new(server));
-    let server = format!("{server:?}").to_lowercase();
-    tools::say(&format!("contract: {server:<8}  {case}"));
+    let server = match server {
+        Server::Embedded => "embedded",
+        Server::Seaweed => "seaweedfs",
+    };
+    tools::say(&format!("contract: {server:<9}  {case}"));
 }

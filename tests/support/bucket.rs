@@ -26,6 +26,9 @@ impl Keys {
     }
 }
 
+/// What a listing tells of each key: ETag, size, last-modified in whole seconds.
+pub type Told = std::collections::BTreeMap<String, (String, i64, i64)>;
+
 /// What the server said instead of doing it; status 0 when there was no answer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refused {
@@ -199,6 +202,24 @@ impl Bucket {
                 keys.extend(contents.into_iter().filter_map(|object| object.key));
             }
             Ok(keys)
+        })
+    }
+
+    /// The bucket as its listing shows it: what no pull may change.
+    pub fn told(&self) -> Told {
+        let request = self.client.list_objects_v2().bucket(&self.name);
+        let mut pages = request.into_paginator().send();
+        self.wait(async {
+            let mut told = Told::new();
+            while let Some(page) = pages.next().await {
+                let contents = page.map_err(refused).unwrap().contents;
+                for object in contents.unwrap_or_default() {
+                    let etag = object.e_tag.unwrap().trim_matches('"').to_owned();
+                    let at = object.last_modified.unwrap().secs();
+                    told.insert(object.key.unwrap(), (etag, object.size.unwrap(), at));
+                }
+            }
+            told
         })
     }
 }

@@ -24,12 +24,19 @@
 )]
 
 pub mod bucket;
+pub mod embedded;
+pub mod mounts;
+pub mod nights;
 pub mod program;
 pub mod proxy;
 pub mod seaweedfs;
 pub mod tools;
+pub mod trace;
 
 pub use bucket::{Bucket, Keys, REGION, Refused};
+pub use embedded::Embedded;
+pub use mounts::{Namespace, Picture, picture};
+pub use nights::Nights;
 pub use program::{Home, Output, Running};
 pub use proxy::{Fault, FaultProxy};
 pub use seaweedfs::Seaweed;

@@ -20,6 +20,8 @@ pub enum Fault {
     Shorten,
     /// An object's body arrives at this pace, in pieces ten times a second.
     Trickle { bytes_per_second: u32 },
+    /// An object's body stops in its middle until the line is healed.
+    Hold,
     /// Any request is answered 503 SlowDown and not passed on.
     Unavailable,
 }
@@ -120,6 +122,12 @@ impl Line {
         }
     }
 
+    fn wait_until_healed(&self) {
+        while self.fault.lock().unwrap().is_some() && !self.closed.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// One connection: requests one after the other, each with its answer.
     fn serve(&self, client: TcpStream) -> io::Result<()> {
         let server = TcpStream::connect(&self.upstream)?;
@@ -168,6 +176,13 @@ impl Line {
             };
             match self.take(|f| f != Fault::Unavailable) {
                 None => pass(&answer, &request, &mut from_server, &mut client)?,
+                Some(Fault::Hold) => {
+                    client.write_all(&answer.bytes)?;
+                    copy_body(&mut from_server, &mut client, Body::Length(length / 2))?;
+                    self.wait_until_healed();
+                    let rest = Body::Length(length - length / 2);
+                    copy_body(&mut from_server, &mut client, rest)?;
+                }
                 Some(fault) => {
                     if !spoil(fault, &answer, length, &mut from_server, &mut client)? {
                         break;
@@ -252,7 +267,8 @@ fn spoil(
                 left -= now;
             }
         }
-        Fault::Unavailable => {}
+        // Dealt with where the request and the line are known.
+        Fault::Hold | Fault::Unavailable => {}
     }
     Ok(true)
 }

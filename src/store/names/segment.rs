@@ -13,7 +13,8 @@ pub(super) struct How {
     pub(super) shadowed: bool,
 }
 
-/// The longest name, in the rule's units (bytes, or UTF-16 units).
+/// The longest name, in bytes. exFAT and NTFS count 255 UTF-16 units, of which a name never has
+/// more than bytes; a NAS keeps what comes over SMB on ext4 or the like, which counts bytes.
 const LIMIT: usize = 255;
 
 /// How a character is written.
@@ -109,7 +110,7 @@ fn write(segment: &str, tokens: &mut [Token], rule: NamingRule, path: &mut Strin
                 token.write = As::Escape;
             }
         }
-        let (now, later) = rest.split_at_mut(fitting(rest, rule));
+        let (now, later) = rest.split_at_mut(fitting(rest));
         for token in now.iter() {
             token.append_to(path);
         }
@@ -153,16 +154,16 @@ fn is_device(name: &str) -> bool {
 }
 
 /// How many of the tokens go into the next name: all, or as many as leave room for the `%`.
-/// Never none, because the longest token has 12 units.
-fn fitting(tokens: &[Token], rule: NamingRule) -> usize {
-    let mut units = 0;
+/// Never none, because the longest token has 12 bytes.
+fn fitting(tokens: &[Token]) -> usize {
+    let mut length = 0;
     let mut with_mark = 0;
     for (before, token) in tokens.iter().enumerate() {
-        units += token.units(rule);
-        if units > LIMIT {
+        length += token.length();
+        if length > LIMIT {
             return with_mark;
         }
-        if units < LIMIT {
+        if length < LIMIT {
             with_mark = before + 1;
         }
     }
@@ -183,13 +184,12 @@ impl Token {
         }
     }
 
-    /// Its length on the drive, in the rule's units.
-    fn units(&self, rule: NamingRule) -> usize {
-        match (self.write, rule) {
-            (As::Itself, NamingRule::Posix) => self.char.len_utf8(),
-            (As::Itself, NamingRule::Portable) => self.char.len_utf16(),
-            (As::Escape, _) => 3 * self.char.len_utf8(),
-            (As::Nothing, _) => 2,
+    /// Its length on the drive, in bytes.
+    fn length(&self) -> usize {
+        match self.write {
+            As::Itself => self.char.len_utf8(),
+            As::Escape => 3 * self.char.len_utf8(),
+            As::Nothing => 2,
         }
     }
 

@@ -1,0 +1,234 @@
+//! The program on every server: what comes home, and what it cost.
+
+use crate::ground::{Ground, Requests, requests};
+use crate::support::Home;
+use crate::{NEIGHBOURS, SPELLINGS};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// One pull, which must go well, and its requests. The bucket is as it was afterwards (P1), and
+/// the run's own record has every request.
+fn pull(ground: &Ground, home: &Home) -> Requests {
+    let before = ground.told();
+    let (_, seen) = ground.watch(|| home.run(["pull"]).exits(0));
+    assert_eq!(
+        ground.told(),
+        before,
+        "P1: a pull changes nothing at the source"
+    );
+    let recorded = last_run(home)["counts"]["requests"].as_u64();
+    assert_eq!(recorded, Some(seen.values().sum()), "the run's own count");
+    seen
+}
+
+fn last_run(home: &Home) -> Value {
+    let log = home.run(["log", "--json", "-n", "1"]).exits(0);
+    log.json_lines().remove(0)
+}
+
+/// `ls --json`, by key.
+fn rows(home: &Home) -> BTreeMap<String, Value> {
+    let ls = home.run(["ls", "--json"]).exits(0);
+    let by_key = |row: Value| (row["key"].as_str().unwrap().to_owned(), row);
+    ls.json_lines().into_iter().map(by_key).collect()
+}
+
+/// Every version of `key`, newest first.
+fn versions(home: &Home, key: &str) -> Vec<Value> {
+    let ls = home.run(["ls", "--json", "--versions", key]).exits(0);
+    ls.json_lines()
+}
+
+/// The bytes that a row says are on the drive.
+fn kept(home: &Home, row: &Value) -> Vec<u8> {
+    let path = row["path"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no path: {row}"));
+    std::fs::read(home.store().join(path)).unwrap()
+}
+
+/// The files that hold the copy, with their bytes, relative to the source's folder.
+fn files(home: &Home) -> BTreeMap<String, Vec<u8>> {
+    let source = home.store().join("www");
+    let mut files = BTreeMap::new();
+    for folder in ["latest", "history", "quarantine"] {
+        walk(&source.join(folder), &mut |path| {
+            let name = path.strip_prefix(&source).unwrap().to_str().unwrap();
+            files.insert(name.to_owned(), std::fs::read(path).unwrap());
+        });
+    }
+    files
+}
+
+fn walk(folder: &Path, each: &mut impl FnMut(&Path)) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => walk(&path, each),
+            false => each(&path),
+        }
+    }
+}
+
+const LIST: (&str, u64) = ("ListObjectsV2", 1);
+
+pub fn hostile_neighbours_come_home_complete(ground: &Ground) {
+    let keys = || NEIGHBOURS.into_iter().chain(SPELLINGS);
+    for key in keys() {
+        ground.put(key, key.as_bytes());
+    }
+    let home = ground.home();
+    let seen = pull(ground, &home);
+    assert_eq!(seen, requests([LIST, ("GetObject", keys().count() as u64)]));
+    let rows = rows(&home);
+    assert_eq!(rows.len(), keys().count());
+    for key in keys() {
+        let row = &rows[key];
+        assert_eq!(kept(&home, row), key.as_bytes(), "{row}");
+        assert_eq!(
+            (&row["state"], &row["in_bucket"]),
+            (&"stored".into(), &"current".into())
+        );
+        assert_eq!(row["evidence"], "provider", "an MD5 as ETag: {row}");
+    }
+    assert_eq!(files(&home).len(), rows.len(), "no file besides");
+    home.run(["catalogue", "check", "--deep"]).exits(0);
+}
+
+/// More than one page: a pull is the pages and a request an object, and the next one the pages
+/// alone.
+pub fn a_first_pull_is_the_pages_and_a_get_each(ground: &Ground) {
+    const OBJECTS: usize = 1010;
+    for n in 0..OBJECTS {
+        ground.put(&format!("site/{n}.age"), n.to_string().as_bytes());
+    }
+    let home = ground.home();
+    let seen = pull(ground, &home);
+    let pages = ("ListObjectsV2", 2);
+    assert_eq!(seen, requests([pages, ("GetObject", OBJECTS as u64)]));
+    let before = files(&home);
+    assert_eq!(before.len(), OBJECTS);
+    assert_eq!(pull(ground, &home), requests([pages]), "nothing changed");
+    assert!(files(&home) == before);
+}
+
+pub fn the_same_bytes_again_are_one_get_and_no_file(ground: &Ground) {
+    ground.put("site/a.tar", b"the same");
+    ground.put("site/b.tar", b"another");
+    let home = ground.home();
+    pull(ground, &home);
+    let (first, before) = (rows(&home), files(&home));
+    ground.put_later("site/a.tar", b"the same", &ground.told());
+    assert_eq!(pull(ground, &home), requests([LIST, ("GetObject", 1)]));
+    assert_eq!(files(&home), before);
+    let run = last_run(&home);
+    assert_eq!(
+        (&run["counts"]["touched"], &run["counts"]["stored"]),
+        (&1.into(), &0.into())
+    );
+    let now = rows(&home);
+    assert_ne!(
+        now["site/a.tar"]["last_modified"],
+        first["site/a.tar"]["last_modified"]
+    );
+    assert_eq!(now["site/a.tar"]["path"], first["site/a.tar"]["path"]);
+    assert_eq!(pull(ground, &home), requests([LIST]), "known from now on");
+    home.run(["status"]).exits(0);
+}
+
+pub fn a_replaced_object_goes_to_history(ground: &Ground) {
+    ground.put("site/a.tar", b"first");
+    let home = ground.home();
+    pull(ground, &home);
+    ground.put("site/a.tar", b"second");
+    assert_eq!(pull(ground, &home), requests([LIST, ("GetObject", 1)]));
+    assert_eq!(kept(&home, &rows(&home)["site/a.tar"]), b"second");
+    let all = versions(&home, "site/a.tar");
+    let words = |row: &Value| (row["in_bucket"].clone(), kept(&home, row));
+    let mut all: Vec<_> = all.iter().map(words).collect();
+    all.sort_by_key(|(in_bucket, _)| in_bucket.to_string());
+    let expected = [("current", &b"second"[..]), ("gone", b"first")];
+    assert_eq!(
+        all,
+        expected.map(|(word, bytes)| (word.into(), bytes.to_vec()))
+    );
+    let files = files(&home);
+    let history: Vec<_> = files
+        .iter()
+        .filter(|(path, _)| path.starts_with("history/"))
+        .collect();
+    assert_eq!(history.len(), 1, "{history:?}");
+    assert!(
+        history[0].0.starts_with("history/site/a.tar/%v"),
+        "{history:?}"
+    );
+    home.run(["status"]).exits(0);
+    home.run(["catalogue", "check", "--deep"]).exits(0);
+}
+
+pub fn a_deleted_object_is_one_head_and_stays(ground: &Ground) {
+    ground.put("site/a.tar", b"kept");
+    ground.put("site/b.tar", b"there");
+    let home = ground.home();
+    pull(ground, &home);
+    let (told, before) = (ground.told(), files(&home));
+    ground.delete("site/a.tar");
+    assert_eq!(pull(ground, &home), requests([LIST, ("HeadObject", 1)]));
+    let now = rows(&home);
+    assert_eq!(now["site/a.tar"]["in_bucket"], "gone");
+    assert_eq!(now["site/a.tar"]["state"], "stored");
+    assert_eq!(now["site/b.tar"]["in_bucket"], "current");
+    assert_eq!(files(&home), before, "P2: what is gone there stays here");
+    assert_eq!(pull(ground, &home), requests([LIST]), "asked once");
+    ground.put_later("site/a.tar", b"kept", &told);
+    assert_eq!(pull(ground, &home), requests([LIST, ("GetObject", 1)]));
+    assert_eq!(rows(&home)["site/a.tar"]["in_bucket"], "current");
+    assert_eq!(files(&home), before, "back, and the same file");
+}
+
+pub fn a_versioned_bucket_gives_its_current_versions(ground: &Ground) {
+    ground.enable_versioning();
+    ground.put("site/a.tar", b"older");
+    let newer = ground.put("site/a.tar", b"newer").unwrap();
+    let hidden = ground.put("site/b.tar", b"to be hidden").unwrap();
+    let home = ground.home();
+    assert_eq!(pull(ground, &home), requests([LIST, ("GetObject", 2)]));
+    let now = rows(&home);
+    assert_eq!(now["site/a.tar"]["version_id"], newer.as_str());
+    assert_eq!(now["site/b.tar"]["version_id"], hidden.as_str());
+    assert_eq!(kept(&home, &now["site/a.tar"]), b"newer");
+
+    let newest = ground.put("site/a.tar", b"newest").unwrap();
+    ground.delete("site/b.tar");
+    let expected = [LIST, ("GetObject", 1), ("HeadObject", 1)];
+    assert_eq!(pull(ground, &home), requests(expected));
+    let now = rows(&home);
+    assert_eq!(now["site/a.tar"]["version_id"], newest.as_str());
+    assert_eq!(kept(&home, &now["site/a.tar"]), b"newest");
+    assert_eq!(
+        now["site/b.tar"]["in_bucket"], "gone",
+        "behind a delete marker"
+    );
+    assert_eq!(kept(&home, &now["site/b.tar"]), b"to be hidden");
+    let ids: Vec<_> = versions(&home, "site/a.tar")
+        .iter()
+        .map(|row| row["version_id"].clone())
+        .collect();
+    assert_eq!(ids.len(), 2);
+    assert!(ids.contains(&newer.into()), "{ids:?}");
+    assert_eq!(pull(ground, &home), requests([LIST]));
+}
+
+pub fn versioning_switched_on_later_fetches_nothing(ground: &Ground) {
+    ground.put("site/a.tar", b"1");
+    ground.put("site/2026-11-21.age", b"2");
+    let home = ground.home();
+    pull(ground, &home);
+    ground.enable_versioning();
+    assert_eq!(pull(ground, &home), requests([LIST]));
+    home.run(["status"]).exits(0);
+}

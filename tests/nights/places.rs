@@ -1,0 +1,147 @@
+//! One key is another's folder: the folder wins, and no order of arrival shows.
+
+use crate::support::Nights;
+use offsite::store::Area;
+use std::collections::BTreeSet;
+
+/// What happens on each night: (key, bytes) that are put.
+type Life = &'static [&'static [(&'static str, &'static str)]];
+
+fn after(life: Life) -> Nights {
+    let mut nights = Nights::new();
+    for puts in life {
+        for (key, bytes) in *puts {
+            nights.bucket.put(key, *bytes);
+        }
+        nights.night();
+    }
+    nights
+}
+
+/// Lives that end in the same bucket, and its `latest/`.
+#[test]
+fn the_tree_does_not_depend_on_the_order_of_arrival() {
+    let lives: [(&[&str], &[Life]); 5] = [
+        (
+            &["latest/%61", "latest/a/b"],
+            &[
+                &[&[("a", "1"), ("a/b", "2")]],
+                &[&[("a", "1")], &[("a/b", "2")]],
+                &[&[("a/b", "2")], &[("a", "1")]],
+            ],
+        ),
+        (
+            &["latest/%61", "latest/a/b", "latest/a/c"],
+            &[
+                &[&[("a", "1"), ("a/b", "2"), ("a/c", "3")]],
+                &[&[("a", "1")], &[("a/b", "2"), ("a/c", "3")]],
+                &[&[("a", "1")], &[("a/b", "2")], &[("a/c", "3")]],
+                &[&[("a/c", "3")], &[("a/b", "2"), ("a", "1")]],
+            ],
+        ),
+        (
+            &["latest/%61", "latest/a/%62", "latest/a/b/c"],
+            &[
+                &[&[("a", "1"), ("a/b", "2"), ("a/b/c", "3")]],
+                &[&[("a", "1")], &[("a/b", "2")], &[("a/b/c", "3")]],
+                &[&[("a/b/c", "3")], &[("a/b", "2")], &[("a", "1")]],
+                &[&[("a", "1")], &[("a/b", "2"), ("a/b/c", "3")]],
+                &[&[("a", "1"), ("a/b", "2")], &[("a/b/c", "3")]],
+                &[&[("a/b", "2")], &[("a", "1"), ("a/b/c", "3")]],
+            ],
+        ),
+        // A slash at the end is part of the name and makes no folder.
+        (
+            &["latest/a", "latest/a%2F"],
+            &[
+                &[&[("a", "1"), ("a/", "2")]],
+                &[&[("a/", "2")], &[("a", "1")]],
+            ],
+        ),
+        (
+            &["latest/%61", "latest/%2561", "latest/a/b"],
+            &[
+                &[&[("a", "1"), ("%61", "2"), ("a/b", "3")]],
+                &[&[("%61", "2")], &[("a", "1")], &[("a/b", "3")]],
+                &[&[("a", "1")], &[("a/b", "3"), ("%61", "2")]],
+            ],
+        ),
+    ];
+    for (paths, lives) in lives {
+        for life in lives {
+            let nights = after(life);
+            let found: BTreeSet<_> = nights.paths(Area::Latest).into_iter().collect();
+            let paths: BTreeSet<_> = paths.iter().map(|path| (*path).to_owned()).collect();
+            assert_eq!(found, paths, "{life:?}");
+            assert_eq!(nights.paths(Area::History), [""; 0], "{life:?}");
+            for (key, bytes) in life.iter().flat_map(|night| night.iter()) {
+                assert_eq!(
+                    nights.latest(key).unwrap(),
+                    bytes.as_bytes(),
+                    "{key} of {life:?}"
+                );
+            }
+            assert_eq!(nights.check().problems, [], "{life:?}");
+        }
+    }
+}
+
+/// The file changes in the very night in which it becomes a folder.
+#[test]
+fn a_file_that_changes_while_it_makes_room_keeps_its_first_bytes_in_history() {
+    let lives: [Life; 5] = [
+        &[&[("a", "1")], &[("a", "2"), ("a/b", "3")]],
+        &[&[("a", "1")], &[("a", "2"), ("a/b", "3"), ("a/c", "4")]],
+        &[&[("a", "1")], &[("a/b", "3")], &[("a", "2"), ("a/c", "4")]],
+        &[&[("a/b", "3")], &[("a", "1")], &[("a", "2")]],
+        &[&[("a", "1"), ("a/b", "3")], &[("a", "2"), ("a/b/c", "4")]],
+    ];
+    for life in lives {
+        let nights = after(life);
+        assert_eq!(nights.latest("a").unwrap(), b"2", "{life:?}");
+        assert_eq!(nights.latest("a/b").unwrap(), b"3", "{life:?}");
+        assert_eq!(nights.history("a"), [b"1"], "{life:?}");
+        assert_eq!(nights.paths(Area::History).len(), 1, "{life:?}");
+        assert_eq!(nights.check().problems, [], "{life:?}");
+    }
+}
+
+#[test]
+fn a_held_newcomer_of_a_file_that_is_a_folder_too_can_be_accepted() {
+    let dated = "2026-11-01";
+    let mut nights = Nights::new();
+    nights.bucket.put(dated, "first");
+    nights.night();
+    nights.night();
+    nights.bucket.put(dated, "newcomer");
+    nights
+        .bucket
+        .put(&format!("{dated}/x"), "makes it a folder");
+    assert_eq!(nights.night().open_alarms, 1);
+    assert_eq!(nights.latest(dated).unwrap(), b"first");
+    assert_eq!(nights.history(dated), [b"newcomer"]);
+    let id = nights.open().pop().unwrap().finding.id;
+    nights.ack(&id, true).unwrap();
+    assert_eq!(nights.latest(dated).unwrap(), b"newcomer");
+    assert_eq!(nights.history(dated), [b"first"]);
+    assert_eq!(nights.check().problems, []);
+}
+
+/// Somebody's own file in the store is not the copy, and is not lost either.
+#[test]
+fn p2_a_file_that_nobody_knows_is_moved_aside_or_adopted() {
+    for (stranger, moved) in [("not ours", true), ("from the bucket", false)] {
+        let mut nights = Nights::new();
+        nights.night();
+        let folder = nights.shelf().join("latest");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("k"), stranger).unwrap();
+        nights.bucket.put("k", "from the bucket");
+        nights.night();
+        assert_eq!(nights.latest("k").unwrap(), b"from the bucket");
+        let history = nights.history("k");
+        assert_eq!(history.len(), usize::from(moved));
+        assert!(history.iter().all(|bytes| bytes == stranger.as_bytes()));
+        assert_eq!(nights.events("k").len(), usize::from(moved));
+    }
+}
