@@ -25,6 +25,35 @@ pub fn restic_lock(key: &ObjectKey) -> Option<ObjectKey> {
     ObjectKey::new(format!("{root}config")).ok()
 }
 
+/// How late an object is fetched in its run: a later rank names objects of an earlier one.
+///
+/// A restic or rustic repository is whole at every moment if packs come before the `index/` that
+/// names them, and that before the `snapshots/`: a run that ends in between leaves packs too many
+/// and never a snapshot without its data. (Layout: restic's design document, "Repository Layout".)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// Names no other object, as far as we can tell.
+    Data,
+    /// An index of a repository.
+    Index,
+    /// A snapshot of a repository.
+    Snapshot,
+}
+
+/// The rank of `key`, by its name alone: to fetch some object late does no harm.
+pub fn rank(key: &ObjectKey) -> Rank {
+    let mut parts = key.as_str().rsplit('/');
+    let (name, folder) = (parts.next(), parts.next());
+    if name.and_then(Sha256::from_hex).is_none() {
+        return Rank::Data;
+    }
+    match folder {
+        Some("index") => Rank::Index,
+        Some("snapshots") => Rank::Snapshot,
+        _ => Rank::Data,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,5 +82,25 @@ mod tests {
             let found = restic_lock(&ObjectKey::new(key.as_str()).unwrap());
             assert_eq!(found.as_ref().map(ObjectKey::as_str), config, "{key}");
         }
+    }
+
+    #[test]
+    fn what_names_others_comes_after_them() {
+        let hex = "0123456789abcdef".repeat(4);
+        for (key, expected) in [
+            (format!("data/01/{hex}"), Rank::Data),
+            (format!("index/{hex}"), Rank::Index),
+            (format!("repos/www/snapshots/{hex}"), Rank::Snapshot),
+            ("snapshots/monday.tar.age".to_owned(), Rank::Data),
+            ("index/".to_owned(), Rank::Data),
+            (hex.clone(), Rank::Data),
+        ] {
+            assert_eq!(
+                rank(&ObjectKey::new(key.clone()).unwrap()),
+                expected,
+                "{key}"
+            );
+        }
+        assert!(Rank::Data < Rank::Index && Rank::Index < Rank::Snapshot);
     }
 }

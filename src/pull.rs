@@ -20,7 +20,7 @@ use crate::bucket::{Bucket, Page};
 use crate::catalogue::Catalogue;
 use crate::config::SourceConfig;
 use crate::error::{Error, Kind, Result};
-use crate::formats;
+use crate::formats::{self, Rank};
 use crate::home::Shelf;
 use crate::object::{Change, Clock, Fact, Listed, ObjectKey, RunEnd, SourceName, State, Why};
 use crate::outcome::{Ended, Event, Outcome, Reporter, Stop};
@@ -220,6 +220,8 @@ impl Pull {
         seen: &mut Seen,
         strange: &mut Vec<String>,
     ) -> Result<()> {
+        // Reading too looks for a journal by its path, and undoes what an unfinished one says.
+        group.shelf().store().still_there()?;
         // Enough to name in a finding; a flood of them must not fill the memory.
         strange.extend(
             page.strange
@@ -345,16 +347,33 @@ fn has_read(shelf: &Shelf<'_>) -> Result<bool> {
 /// So many refusals and nothing else: it is the key.
 const REFUSALS: u64 = 5;
 
-/// The two kinds of transfers: each large one has the ranges, and the memory, to itself.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Lane {
-    Small,
-    Large,
+/// Which rows of the plan have their turn.
+#[derive(Clone, Copy)]
+struct Lane {
+    /// Objects of this rank,
+    rank: Rank,
+    /// small ones many at once, or large ones one by one: each has the ranges, and the memory, to
+    /// itself.
+    large: bool,
+}
+
+impl Lane {
+    /// In this order: what names other objects comes after them.
+    fn all() -> impl Iterator<Item = Self> {
+        [Rank::Data, Rank::Index, Rank::Snapshot]
+            .into_iter()
+            .flat_map(|rank| [false, true].map(|large| Self { rank, large }))
+    }
+
+    /// Whether `change` has its turn in this lane.
+    fn takes(self, change: &Change, large: u64) -> bool {
+        formats::rank(&change.key) == self.rank && (change.identity.size >= large) == self.large
+    }
 }
 
 impl Dispatcher {
     async fn run(mut self) -> Result<()> {
-        for lane in [Lane::Small, Lane::Large] {
+        for lane in Lane::all() {
             self.lane(lane).await?;
         }
         let refused = self.denied.refused.load(Ordering::Relaxed);
@@ -366,10 +385,8 @@ impl Dispatcher {
 
     // `&mut`, because SQLite's connection can be moved between threads and not shared.
     async fn lane(&mut self, lane: Lane) -> Result<()> {
-        let at_once = match lane {
-            Lane::Small => AT_ONCE,
-            Lane::Large => 1,
-        };
+        let at_once = if lane.large { 1 } else { AT_ONCE };
+        let large = self.transfer.bucket.tuning().large;
         let mut tasks = JoinSet::new();
         let mut after = 0;
         'plan: loop {
@@ -379,8 +396,7 @@ impl Dispatcher {
             };
             after = *last;
             for (_, change) in rows {
-                let large = change.identity.size >= self.transfer.bucket.tuning().large;
-                if large != (lane == Lane::Large) {
+                if !lane.takes(&change, large) {
                     continue;
                 }
                 if tasks.len() >= at_once {

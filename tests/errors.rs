@@ -1,5 +1,11 @@
 //! Everything that can be wrong around the program, provoked through the program itself: the exit
 //! code, words that name the thing, words of the way out, and no secret in any of it (P8).
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 
 #[path = "errors/bucket.rs"]
 mod bucket;

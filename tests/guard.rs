@@ -3,6 +3,12 @@
 //! anywhere else.
 //!
 //! Most cases are on a tmpfs in a mount namespace; those on ext4 need a loop device, and so root.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 
 #[path = "guard/alone.rs"]
 mod alone;

@@ -97,8 +97,10 @@ impl Job {
             let had = bytes.len();
             match self.fill(start, end, &mut bytes).await {
                 Ok(()) => return Ok(bytes),
-                // What brought bytes was no wasted try.
-                Err(Failure::Passing(_)) if bytes.len() > had => tries = 1,
+                // What brought bytes was no wasted try; a drop now and then would go on for ever.
+                Err(Failure::Passing(_)) if (bytes.len() - had) as u64 >= tuning.range / 16 => {
+                    tries = 1;
+                }
                 Err(Failure::Passing(error)) if tries < tuning.attempts => {
                     log::debug!("{}: {error}; trying again", self.key);
                     tries += 1;

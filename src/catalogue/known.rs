@@ -3,7 +3,9 @@
 use super::rows::{KNOWN, STORED, known, stored, told_by};
 use super::{Catalogue, prepare};
 use crate::error::Result;
-use crate::object::{Identity, Known, ObjectKey, SourceName, StoredVersion, Timestamp, from_ms};
+use crate::object::{
+    Identity, InBucket, Known, ObjectKey, SourceName, StoredVersion, Timestamp, from_ms,
+};
 use rusqlite::params;
 use std::collections::HashMap;
 
@@ -116,13 +118,25 @@ impl Catalogue {
     /// The version of `key` that stands under `latest/`. Where several share the file: the one
     /// that the bucket shows, else the one that was seen last.
     pub fn latest_of(&self, source: &SourceName, key: &str) -> Result<Option<Known>> {
+        // Compared here: with ORDER BY, SQLite would prepare the statement anew for every key.
         let sql = format!(
             "SELECT {KNOWN} FROM version AS v INDEXED BY version_identity
              WHERE v.source_id = (SELECT id FROM source WHERE name = ?1) AND v.key = ?2
-               AND v.path >= 'latest/' AND v.path < 'latest0'
-             ORDER BY v.in_bucket = 'current' DESC, v.first_seen DESC, v.id DESC LIMIT 1"
+               AND v.path >= 'latest/' AND v.path < 'latest0'"
         );
-        self.one(&sql, params![source.as_str(), key], known)
+        let rank = |row: &Known| (row.in_bucket == InBucket::Current, row.first_seen, row.id);
+        let newest = || -> rusqlite::Result<Option<Known>> {
+            let mut statement = prepare(&self.db, &sql)?;
+            let mut newest: Option<Known> = None;
+            for row in statement.query_map(params![source.as_str(), key], known)? {
+                let row = row?;
+                if newest.as_ref().is_none_or(|best| rank(&row) > rank(best)) {
+                    newest = Some(row);
+                }
+            }
+            Ok(newest)
+        };
+        newest().map_err(|e| self.fault(e))
     }
 
     /// How a name that folds to `folded` is spelt in `folder`, if one is there.

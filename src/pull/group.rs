@@ -72,6 +72,7 @@ impl<'a, 'h> Group<'a, 'h> {
 
     /// Takes what became of one planned change; commits when the group is full.
     pub(super) fn take(&mut self, fetched: Fetched) -> Result<()> {
+        self.shelf.store().still_there()?;
         match fetched {
             Fetched::Verified(verified) => self.verified(verified)?,
             Fetched::Contradicted(contradiction) => self.contradicted(contradiction)?,

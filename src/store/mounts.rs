@@ -60,7 +60,7 @@ fn find(table: &str, device: &str, path: &Path) -> Option<Mount> {
 }
 
 /// `36 35 98:0 /root /point rw,noatime master:1 - ext3 /dev/root rw,errors=continue` (proc(5)).
-fn parse(line: &str) -> Option<Mount> {
+pub(super) fn parse(line: &str) -> Option<Mount> {
     let (before, after) = line.split_once(" - ")?;
     let mut before = before.split(' ');
     let device = before.nth(2)?.to_owned();

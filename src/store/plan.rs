@@ -46,7 +46,7 @@ pub(super) fn wave(
         since,
         ends: Ends::new(&drive.dir),
         used: HashSet::new(),
-        moved_away: HashSet::new(),
+        moved_away: HashMap::new(),
         records: Vec::new(),
         bytes: 0,
     };
@@ -69,8 +69,8 @@ struct Plan<'a> {
     ends: Ends,
     /// Names that this wave gives or takes.
     used: HashSet<String>,
-    /// Files that this wave moves away, so that a folder can have their name.
-    moved_away: HashSet<String>,
+    /// Files that this wave moves away, so that a folder can have their name, and where to.
+    moved_away: HashMap<String, String>,
     records: Vec<Record>,
     bytes: usize,
 }
@@ -169,7 +169,22 @@ impl Plan<'_> {
                 let to = names::latest(self.drive.rule, &key, &spelling);
                 self.move_to(key, sha256, from, to, sums_from)
             }
-            Entry::Fact(fact) => self.push(Record::Fact(fact)),
+            Entry::Fact(mut fact) => {
+                if let Fact::Touch { path, .. } = &mut fact {
+                    self.follow(path);
+                }
+                self.push(Record::Fact(fact))
+            }
+        }
+    }
+
+    /// Where the file of `path` is by now, if an entry before made it move.
+    fn follow(&self, path: &mut String) {
+        while let Some(Done::MovedTo(to, _)) = self.since.get(path) {
+            path.clone_from(to);
+        }
+        if let Some(to) = self.moved_away.get(path) {
+            path.clone_from(to);
         }
     }
 
@@ -397,7 +412,7 @@ impl Plan<'_> {
         };
         let sums_at = self.ends.allot(&to, None)?;
         self.used.extend([from.clone(), to.clone()]);
-        self.moved_away.insert(from.clone());
+        self.moved_away.insert(from.clone(), to.clone());
         self.push(Record::Move(Moved {
             key,
             sha256,
@@ -415,7 +430,7 @@ impl Plan<'_> {
         while folder != "." {
             match self.drive.dir.stat(folder)? {
                 Some(Stands::Folder) => return Ok(()),
-                Some(Stands::File { .. }) if self.moved_away.contains(folder) => return Ok(()),
+                Some(Stands::File { .. }) if self.moved_away.contains_key(folder) => return Ok(()),
                 Some(Stands::File { .. }) if folder.starts_with("latest/") => {
                     let key = names::key_of(folder).or_else(|_| names::key_of(path))?;
                     return self.aside(folder, &key);

@@ -154,6 +154,21 @@ mod tests {
     }
 
     #[test]
+    fn fat_is_refused_with_what_to_format_instead() {
+        let line = |kind| format!("28 27 8:1 / /mnt/usb rw - {kind} /dev/sda1 rw");
+        let verdict =
+            |kind| refuse_fat(&mounts::parse(&line(kind)).unwrap(), Path::new("/mnt/usb"));
+        for kind in ["vfat", "msdos"] {
+            let error = verdict(kind).unwrap_err();
+            assert_eq!(error.kind(), Kind::Store);
+            assert!(error.to_string().contains("/mnt/usb is on FAT"), "{error}");
+            let hint = error.way_out().unwrap();
+            assert!(hint.contains("ext4") && hint.contains("exFAT"), "{hint}");
+        }
+        verdict("exfat").unwrap();
+    }
+
+    #[test]
     fn the_naming_rule_follows_the_drive() {
         let with = |kind: &str, forbidden: &str| {
             let mut facts = super::super::marker::tests::facts();

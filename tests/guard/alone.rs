@@ -61,11 +61,6 @@ fn the_lock_of_a_run_that_was_killed_is_no_lock() {
     scene.pulls_and_checks();
 }
 
-fn remount(scene: &Scene, how: &str) {
-    let script = format!("mount -o remount,{how} '{}'", scene.drive().display());
-    scene.space.sh(&script);
-}
-
 /// All that only reads works on a drive that cannot be written, all that writes refuses.
 fn is_read_and_not_written(scene: &Scene, status: i32) {
     let before = (scene.outside(), scene.drive_picture());
@@ -94,7 +89,7 @@ fn is_read_and_not_written(scene: &Scene, status: i32) {
 fn a_read_only_mount_is_read_and_not_written() {
     let scene = Scene::ready();
     scene.pulls_and_checks();
-    remount(&scene, "ro");
+    scene.remount("ro");
     is_read_and_not_written(&scene, 0);
 }
 
@@ -119,9 +114,9 @@ fn a_read_only_mount_with_a_leftover_log_is_read_with_it() {
     // The shared memory beside the log (it lies on the drive too) may be there or not.
     for suffix in ["-journal", "-shm"] {
         let _ = fs::remove_file(scene.on_drive(&format!("catalogue.db{suffix}")));
-        remount(&scene, "ro");
+        scene.remount("ro");
         is_read_and_not_written(&scene, 3);
-        remount(&scene, "rw");
+        scene.remount("rw");
     }
     scene.heal();
     scene.pulls_and_checks();

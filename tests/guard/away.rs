@@ -2,6 +2,7 @@
 
 use crate::scene::Scene;
 use std::path::Path;
+use std::time::Duration;
 
 /// Where in a pull it happens: just before the bucket answers this request.
 const MOMENTS: [(&str, usize); 4] = [
@@ -18,6 +19,15 @@ fn small_pages(scene: &Scene) {
         .with_faults(|faults| faults.page_size = Some(2));
 }
 
+/// `change`, when what the program does by itself meanwhile has come to rest: it looks at the
+/// drive before each step, and a drive that goes between the look and the step is another matter.
+fn at_rest(change: impl Fn() + Send + Sync) -> impl Fn() + Send + Sync {
+    move || {
+        std::thread::sleep(Duration::from_millis(200));
+        change();
+    }
+}
+
 fn unmounts_lazily(scene: &Scene) -> impl Fn() + Send + Sync + use<> {
     scene
         .space
@@ -31,7 +41,7 @@ fn is_missed_at_every_moment(scene: &Scene, plug_in: &dyn Fn()) {
             .bucket
             .put(&format!("new-{operation}-{number}"), "more");
         small_pages(scene);
-        scene.before_request(operation, number, unmounts_lazily(scene));
+        scene.before_request(operation, number, at_rest(unmounts_lazily(scene)));
         let outside = scene.outside();
         let told = scene.run(&["pull"]).exits(5);
         let words = "is not the drive it was";
@@ -74,12 +84,17 @@ fn an_ext4_drive_unmounted_in_the_middle_is_missed_and_the_next_run_goes_on() {
 /// The other drive is as like ours as can be: a store, made the same way, with a catalogue whose
 /// inode may well have the same number.
 fn nothing_reaches(scene: &Scene, other: &Path, mount: &str) {
+    // Its own last run was cut off: what that left would be undone or thrown away.
+    for suffix in ["-wal", "-journal"] {
+        let left = other.join(format!("catalogue.db{suffix}"));
+        std::fs::write(scene.space.view(&left), "of another run").unwrap();
+    }
     for (operation, number) in MOMENTS {
         scene
             .bucket
             .put(&format!("new-{operation}-{number}"), "more");
         small_pages(scene);
-        let over = scene.space.script(mount);
+        let over = at_rest(scene.space.script(mount));
         let before = std::sync::Mutex::new(None);
         let before = std::sync::Arc::new(before);
         let (sink, view) = (before.clone(), scene.on_drive(""));

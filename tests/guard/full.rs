@@ -64,10 +64,7 @@ fn min_free_stays_free_in_the_middle_of_a_run() {
             listed.stdout
         );
     }
-    scene.space.sh(&format!(
-        "mount -o remount,size=256m '{}'",
-        scene.drive().display()
-    ));
+    scene.remount("size=256m");
     scene.pulls_and_checks();
 }
 

@@ -60,8 +60,7 @@ fn a_path_too_long_for_the_longest_key_is_refused() {
 fn a_read_only_drive_is_refused() {
     let scene = Scene::new();
     scene.space.mount_tmpfs(&scene.drive(), 64);
-    let remount = format!("mount -o remount,ro '{}'", scene.drive().display());
-    scene.space.sh(&remount);
+    scene.remount("ro");
     refuses(&scene, &scene.drive(), &["drive", "read-only"]);
 }
 

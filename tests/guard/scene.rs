@@ -75,6 +75,15 @@ impl Scene {
         marker["id"].as_str().unwrap().to_owned()
     }
 
+    /// Changes how the drive is mounted.
+    pub(crate) fn remount(&self, options: &str) {
+        // Without the options in force: those of a user namespace are not taken back there.
+        self.space.sh(&format!(
+            "mount --options-mode ignore -o remount,{options} '{}'",
+            self.drive().display()
+        ));
+    }
+
     pub(crate) fn unmount(&self) {
         self.space
             .sh(&format!("umount '{}'", self.drive().display()));

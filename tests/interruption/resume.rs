@@ -79,7 +79,7 @@ fn p3_after_a_kill_a_large_object_goes_on_from_its_watermark() {
 #[test]
 fn p3_after_a_signal_a_large_object_goes_on_from_where_it_stopped() {
     let world = Embedded::new();
-    let bytes = pattern((40 << 20) + 1, 2);
+    let bytes = pattern((36 << 20) + 1, 2);
     let (_, sure) = stopped(&world, &bytes);
     goes_on_from(&world, sure, &bytes);
 }
@@ -87,8 +87,8 @@ fn p3_after_a_signal_a_large_object_goes_on_from_where_it_stopped() {
 #[test]
 fn an_object_that_was_overwritten_meanwhile_begins_anew() {
     let world = Embedded::new();
-    stopped(&world, &pattern(40 << 20, 3));
-    let newer = pattern(40 << 20, 4);
+    stopped(&world, &pattern(36 << 20, 3));
+    let newer = pattern(36 << 20, 4);
     world.bucket.put("large", newer.as_slice());
     goes_on_from(&world, 0, &newer);
 }
@@ -96,8 +96,8 @@ fn an_object_that_was_overwritten_meanwhile_begins_anew() {
 #[test]
 fn an_object_that_is_overwritten_while_it_comes_is_never_a_mixture() {
     let world = Embedded::new();
-    let newer = pattern(40 << 20, 6);
-    world.bucket.put("large", pattern(40 << 20, 5));
+    let newer = pattern(36 << 20, 6);
+    world.bucket.put("large", pattern(36 << 20, 5));
     let (bucket, bytes, served) = (world.bucket.clone(), newer.clone(), AtomicU64::new(0));
     world.bucket.with_faults(|faults| {
         faults.on_request = Some(Arc::new(move |operation, _| {
@@ -112,8 +112,10 @@ fn an_object_that_is_overwritten_while_it_comes_is_never_a_mixture() {
     goes_on_from(&world, 0, &newer);
 }
 
-/// Ways in which what an earlier run left can be odd.
-const DAMAGES: [(&str, fn(&Path)); 4] = [
+/// What happens to a download that an earlier run left, given its file.
+type Damage = (&'static str, fn(&Path));
+
+const DAMAGES: [Damage; 4] = [
     ("a bit of the prefix", |file| {
         let mut bytes = std::fs::read(file).unwrap();
         bytes[5_000_000] ^= 1;
@@ -139,7 +141,7 @@ const DAMAGES: [(&str, fn(&Path)); 4] = [
 fn p3_a_damaged_watermark_or_prefix_begins_anew() {
     for (which, damage) in DAMAGES {
         let world = Embedded::new();
-        let bytes = pattern(40 << 20, 7);
+        let bytes = pattern(36 << 20, 7);
         let (file, _) = stopped(&world, &bytes);
         damage(&file);
         println!("damaged: {which}");

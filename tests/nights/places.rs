@@ -1,6 +1,7 @@
 //! One key is another's folder: the folder wins, and no order of arrival shows.
 
 use crate::support::Nights;
+use crate::support::nights::sha256;
 use offsite::store::Area;
 use std::collections::BTreeSet;
 
@@ -103,6 +104,35 @@ fn a_file_that_changes_while_it_makes_room_keeps_its_first_bytes_in_history() {
         assert_eq!(nights.history("a"), [b"1"], "{life:?}");
         assert_eq!(nights.paths(Area::History).len(), 1, "{life:?}");
         assert_eq!(nights.check().problems, [], "{life:?}");
+    }
+}
+
+/// Uploaded again with the same bytes, in the very night in which it becomes a folder.
+#[test]
+fn p3_a_file_that_is_touched_while_it_makes_room_is_where_its_row_says() {
+    let lives: [Life; 4] = [
+        &[&[("a", "1")], &[("a", "1"), ("a/b", "2")]],
+        &[&[("a", "1")], &[("a", "1"), ("a/b", "2"), ("a/c", "3")]],
+        &[&[("z", "1")], &[("z", "1"), ("z/b", "2")]],
+        &[&[("a", "1"), ("a/b", "2")], &[("a/b", "2"), ("a/b/c", "3")]],
+    ];
+    for life in lives {
+        // In which order objects arrive is a matter of chance: the large one is the last.
+        for late in [0, 1, 2] {
+            let mut nights = Nights::new();
+            for puts in life {
+                for (number, (key, bytes)) in puts.iter().enumerate() {
+                    let bytes = bytes.repeat(if number == late { 2 << 20 } else { 1 });
+                    nights.bucket.put(key, bytes);
+                }
+                nights.night();
+            }
+            assert_eq!(nights.check().problems, [], "{life:?} {late}");
+            for (key, digest) in nights.bucket_now() {
+                let latest = nights.latest(&key).unwrap();
+                assert!(sha256(&latest) == digest, "{key} of {life:?} {late}");
+            }
+        }
     }
 }
 

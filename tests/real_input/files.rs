@@ -1,7 +1,7 @@
 //! Encrypted files under their own names, and the plaintext back from the drive.
 
 use crate::support::tool;
-use crate::{Site, bytes, succeed};
+use crate::{Site, bytes, names, succeed};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -38,10 +38,11 @@ const FILES: [(&str, &str, Way, usize); 5] = [
         Tools::openssl,
         100_000,
     ),
-    ("one.age", "one.age", Tools::age, 1),
+    (SMALL, SMALL, Tools::age, 1),
     (LARGE, LARGE, Tools::openssl, 150 << 20),
 ];
 
+const SMALL: &str = "one.age";
 /// Comes in parts, and is fetched in ranges.
 const LARGE: &str = "media/all.tar.enc";
 const PART: usize = 16 << 20;
@@ -90,6 +91,11 @@ fn encrypted_files_come_home_and_open() {
         let same = std::fs::read(back).unwrap() == std::fs::read(plain(n)).unwrap();
         assert!(same, "{key}");
     }
+
+    // Another night under the same name: the first goes to history/, which has its own sums.
+    site.bucket.put(SMALL, b"another night");
+    site.pull();
+    assert_eq!(names(&site.www().join("history")).len(), 1);
     site.is_proven();
 }
 

@@ -9,10 +9,12 @@
     clippy::unwrap_used
 )]
 
+#[path = "interruption/line.rs"]
 mod line;
+#[path = "interruption/resume.rs"]
 mod resume;
+#[path = "interruption/signals.rs"]
 mod signals;
-#[path = "../support/mod.rs"]
 mod support;
 
 use offsite::demo::bucket::{Fault, Trickle};
@@ -85,14 +87,10 @@ fn latest(world: &Embedded, key: &str) -> Vec<u8> {
 }
 
 /// Bytes that differ from place to place, so that a range in the wrong place shows.
-fn pattern(length: usize, seed: u32) -> Vec<u8> {
-    let word = |at: u32| {
-        at.wrapping_mul(0x9e37_79b9)
-            .wrapping_add(seed)
-            .to_le_bytes()
-    };
-    let words = u32::try_from(length.div_ceil(4)).unwrap();
-    let mut bytes: Vec<u8> = (0..words).flat_map(word).collect();
-    bytes.truncate(length);
+fn pattern(length: usize, seed: u8) -> Vec<u8> {
+    let mut bytes = vec![seed; length];
+    for (number, block) in bytes.chunks_exact_mut(64 << 10).enumerate() {
+        block[..8].copy_from_slice(&number.to_le_bytes());
+    }
     bytes
 }

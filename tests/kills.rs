@@ -8,8 +8,8 @@
     clippy::unwrap_used
 )]
 
+#[path = "kills/model.rs"]
 mod model;
-#[path = "../support/mod.rs"]
 mod support;
 
 use fastrand::Rng;
@@ -20,7 +20,7 @@ use support::{Embedded, Running, tools, trace};
 
 const KILLS: usize = 200;
 /// From this one on there is an object that is fetched in ranges and resumed.
-const LARGE_AT: usize = 185;
+const LARGE_AT: usize = 190;
 const LARGE: usize = 80 << 20;
 
 /// The seed of a run that failed goes into this variable.
@@ -57,7 +57,7 @@ impl Moment {
             Self::Committing(delay) => (&|| bytes_in(&journal) > before.1, delay),
         };
         while !begun() && run.goes_on() {
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_micros(200));
         }
         std::thread::sleep(delay);
     }

@@ -9,9 +9,10 @@
     clippy::unwrap_used
 )]
 
+#[path = "durability/parser.rs"]
 mod parser;
+#[path = "durability/rules.rs"]
 mod rules;
-#[path = "../support/mod.rs"]
 mod support;
 
 use offsite::demo::bucket::Fault;
