@@ -23,7 +23,7 @@
 //! - **P7 Readable without us.** Ordinary files under their own names, `sha256sum -c`, `sqlite3`
 //!   (`tests/real_input.rs`, `tests/hostile_names.rs`).
 //! - **P8 Secrets stay out of sight.** Never in the configuration, the catalogue, a log, an error or
-//!   argv; no core dumps (`tests/errors.rs`).
+//!   argv; no core dumps (`tests/secrets.rs`).
 //!
 //! # The way of the data
 //!

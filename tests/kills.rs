@@ -166,15 +166,15 @@ fn killed(world: &Embedded, args: &[&str], moment: Moment) -> bool {
 /// The calls that change the drive, each with how many of them are skipped between two kills.
 const STEPS: [(&str, usize); 10] = [
     ("mkdirat", 1),
-    ("write", 11),
+    ("write", 17),
     ("ftruncate", 1),
     ("syncfs", 1),
     ("fsync", 1),
-    ("fdatasync", 1),
+    ("fdatasync", 3),
     ("linkat", 1),
     ("renameat,renameat2", 1),
-    ("unlinkat", 1),
-    ("pwrite64", 9),
+    ("unlinkat", 3),
+    ("pwrite64", 13),
 ];
 
 #[test]

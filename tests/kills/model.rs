@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
+/// Each area with the file that lists its digests.
+const SUMS: [(&str, &str); 2] = [("latest", "SHA256SUMS"), ("history", "history.SHA256SUMS")];
+
 /// Every file that a check ever found recorded: the digest of its bytes, and a path it had.
 #[derive(Default)]
 pub(crate) struct Model {
@@ -27,6 +30,12 @@ impl Model {
             let (path, sha256) = (row.path.unwrap(), row.sha256.unwrap().to_string());
             assert_eq!(there.get(&path), Some(&sha256), "{when}: {path}");
             self.recorded.insert(sha256, path);
+        }
+        for (area, sums) in SUMS {
+            let area = format!("{SOURCE}/{area}/");
+            let files = there.iter().filter(|(path, _)| path.starts_with(&area));
+            let sums = sums_in(&world.folder().join(sums));
+            assert!(files.eq(&sums), "{when}: {area}: {sums:#?}\n{there:#?}");
         }
         let there: BTreeSet<&String> = there.values().collect();
         for (sha256, path) in &self.recorded {
@@ -56,7 +65,7 @@ pub(crate) fn equals_the_bucket(world: &Embedded) {
     }
     let latest = digests_below(&store, &world.folder().join("latest"));
     assert!(latest.keys().collect::<BTreeSet<_>>() == listed.values().collect());
-    for sums in ["SHA256SUMS", "history.SHA256SUMS"] {
+    for (_, sums) in SUMS {
         let check = Command::new("sha256sum")
             .args(["--strict", "--quiet", "-c", sums])
             .current_dir(world.folder())
@@ -70,6 +79,17 @@ fn rows(store: &Path) -> Vec<StoredVersion> {
     let catalogue = Catalogue::open_read(&store.join("catalogue.db")).unwrap();
     let source = SourceName::new(SOURCE).unwrap();
     catalogue.all_placed(&source, 0, u32::MAX).unwrap()
+}
+
+/// The digests that `sums` lists, by path relative to the store; its comments left out.
+fn sums_in(sums: &Path) -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(sums).unwrap_or_default();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let entry = |line: &str| {
+        let (sha256, path) = line.split_once("  ").unwrap();
+        (format!("{SOURCE}/{path}"), sha256.to_owned())
+    };
+    lines.map(entry).collect()
 }
 
 /// SHA-256 of every file of the copy below `folder`, by path relative to the store.

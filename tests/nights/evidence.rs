@@ -263,6 +263,7 @@ fn archived_objects_are_noted_and_not_asked_for() {
             assert_eq!(nights.night().open_alarms, 0);
             assert_eq!(nights.asked("GetObject"), 0, "{class}");
             assert_eq!(nights.states(KEY), [(State::Archived, InBucket::Current)]);
+            assert_eq!(nights.journalled("noted"), 1, "{class}: noted once");
         }
         nights.bucket.put(KEY, GOOD);
         nights.night();
@@ -343,6 +344,7 @@ fn locks_of_a_restic_repository_are_recorded_and_never_placed() {
     nights.night();
     assert_eq!(nights.asked("GetObject"), 1, "the config");
     assert_eq!(nights.states(&lock), [(State::Skipped, InBucket::Current)]);
+    assert_eq!(nights.journalled("noted"), 1);
     assert_eq!(nights.paths(Area::Latest), ["latest/config"]);
 
     // Nobody keeps a backup from being stored by naming it like a lock.

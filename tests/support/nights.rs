@@ -344,6 +344,16 @@ impl Nights {
         events.into_iter().map(|e| e.event.kind).collect()
     }
 
+    /// How many lines of this type the journal has.
+    pub fn journalled(&self, kind: &str) -> usize {
+        let files = std::fs::read_dir(self.shelf().join("journal")).unwrap();
+        let text = |file: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read_to_string(file.unwrap().path()).unwrap()
+        };
+        let line = format!("{{\"t\":\"{kind}\"");
+        files.map(|f| text(f).matches(&line).count()).sum()
+    }
+
     /// How often the bucket was asked this since [`Bucket::reset_requests`].
     pub fn asked(&self, operation: &str) -> u64 {
         self.bucket.requests().get(operation).copied().unwrap_or(0)
