@@ -63,8 +63,9 @@ pub struct DryRun {
 
 /// Small objects under way at once.
 const AT_ONCE: usize = 16;
-/// Proven objects waiting to be committed; more make the transfers wait.
-const WAITING: usize = 256;
+/// Proven objects waiting to be committed; more make the transfers wait. As many as a group has:
+/// while a slow drive syncs one, the next is fetched.
+const WAITING: usize = 1000;
 /// Plan rows read at a time.
 const ROWS: u32 = 256;
 
@@ -173,15 +174,16 @@ impl Pull {
 
     /// Lists everything and stages the plan. Nothing when the owner asked for an end.
     fn list(&self, runtime: &Runtime, group: &mut Group<'_, '_>) -> Result<Option<Seen>> {
-        let (page_out, mut page_in) = mpsc::channel(2);
+        let (page_out, mut page_in) = mpsc::channel(1);
         let bucket = self.bucket.clone();
-        // The next page is on its way while this one is joined.
+        // The next page is on its way while this one is joined. It is asked for when there is
+        // room for it: more than two pages never take up memory.
         let lister = runtime.spawn(async move {
             let mut listing = bucket.list();
-            while let Some(page) = listing.next().await? {
-                if page_out.send(page).await.is_err() {
-                    break;
-                }
+            while let Ok(room) = page_out.reserve().await
+                && let Some(page) = listing.next().await?
+            {
+                room.send(page);
             }
             Ok::<(), Error>(())
         });

@@ -3,6 +3,8 @@
 //!
 //! Comments, texts and the modules' own tests are left out: a test may look around.
 
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 #[path = "rooms/sources.rs"]
 mod sources;
 

@@ -60,8 +60,8 @@ impl Default for Tuning {
             backoff: Duration::from_millis(500),
             longest_backoff: Duration::from_secs(20),
             large: 32 << 20,
-            range: 4 << 20,
-            ranges_at_once: 4,
+            range: 2 << 20,
+            ranges_at_once: 5,
             page: 1000,
         }
     }

@@ -43,8 +43,9 @@ const PRAGMAS: [(&str, &str, &str); 5] = [
     // A drive that goes away under a mapping kills the process (SIGBUS) where a read would fail.
     ("mmap_size", "0", "0"),
     ("temp_store", "MEMORY", "2"),
-    // In KiB when negative (<https://sqlite.org/pragma.html#pragma_cache_size>).
-    ("cache_size", "-4096", "-4096"),
+    // In KiB when negative (<https://sqlite.org/pragma.html#pragma_cache_size>). Listings and the
+    // catalogue are in the same order, so that more would be memory that grows to no use.
+    ("cache_size", "-1024", "-1024"),
     // The file may come from anybody's drive.
     ("trusted_schema", "OFF", "0"),
     ("foreign_keys", "ON", "1"),

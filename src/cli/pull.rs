@@ -98,10 +98,11 @@ fn exit_of(outcome: &Outcome) -> Exit {
     }
 }
 
-/// Two threads for the network: more bring nothing on a Raspberry Pi and cost memory.
+/// One thread for the network; hashing and writing have their own. A second one brings nothing
+/// but a heap of its own: downloads in ranges would take half as much memory again.
 pub(super) fn runtime() -> Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .max_blocking_threads(8)
         .enable_all()
         .build()

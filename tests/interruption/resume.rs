@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a large object is fetched in.
-const RANGE: u64 = 4 << 20;
+const RANGE: u64 = 2 << 20;
 /// How far a run comes between two watermarks.
 const WATERMARK: u64 = 64 << 20;
 
@@ -67,7 +67,7 @@ fn p3_after_a_kill_a_large_object_goes_on_from_its_watermark() {
     let world = Embedded::new();
     let bytes = pattern(96 << 20, 1);
     world.bucket.put("large", bytes.as_slice());
-    stall_after(&world, 20);
+    stall_after(&world, (80 << 20) / RANGE);
     let pull = world.home.spawn(["pull"]);
     until("the first watermark is set", || watermark(&world).is_some());
     pull.kill();

@@ -47,7 +47,7 @@ const SMALL: &str = "one.age";
 const LARGE: &str = "media/all.tar.enc";
 const PART: usize = 16 << 20;
 /// The size of a range, and of an object that is fetched in them, are the program's defaults.
-const RANGE: u64 = 4 << 20;
+const RANGE: u64 = 2 << 20;
 
 #[test]
 #[cfg_attr(without_seaweedfs, ignore = "OFFSITE_TEST_WITHOUT names seaweedfs")]

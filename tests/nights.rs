@@ -1,12 +1,19 @@
 //! What a pull means, night by night, through the library: promises P2 (write-once at home), P4
 //! (`latest/` never gets worse) and P5 (everything strange is said, and stays said).
 
-#[path = "../support/mod.rs"]
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 mod support;
 
+#[path = "nights/evidence.rs"]
 mod evidence;
+#[path = "nights/gone.rs"]
 mod gone;
+#[path = "nights/listings.rs"]
 mod listings;
+#[path = "nights/places.rs"]
 mod places;
+#[path = "nights/random.rs"]
 mod random;
+#[path = "nights/replaced.rs"]
 mod replaced;
