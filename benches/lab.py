@@ -53,6 +53,9 @@ class Lab:
         self.folder = pathlib.Path(folder)
         self.offsite = str(offsite)
         self.weed, self.rclone = tools()
+        self.work = self.folder / "work"
+        self.work.mkdir()
+        self.folders = 0
         self.log = self.folder / "last.log"
         self.server = self.measured = None
         self.ports = {}
@@ -69,6 +72,9 @@ class Lab:
         self.close()
 
     def close(self):
+        # A second signal must not keep the first from being cleaned up after.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         if self.measured and self.measured.poll() is None:
             # Its own session: the helper and the command that it runs.
             os.killpg(self.measured.pid, signal.SIGKILL)
@@ -124,7 +130,7 @@ class Lab:
 
     def fill(self, bucket, count, size, folder_of=1000):
         """Makes a bucket of `count` objects of `size` random bytes each."""
-        source = self.folder / "generated"
+        source = self.new_folder("generated")
         for number in range(count):
             folder = source / "archive" / f"{number // folder_of:04}"
             if number % folder_of == 0:
@@ -139,7 +145,6 @@ class Lab:
                   # No digest of rclone's own: most uploaders leave none.
                   "--s3-disable-checksum"],
                  self.rclone_env(ADMIN))
-        shutil.rmtree(source)
 
     # --- the programs
 
@@ -159,21 +164,19 @@ class Lab:
         return self.env(AWS_ACCESS_KEY_ID=READER[0], AWS_SECRET_ACCESS_KEY=READER[1],
                         AWS_EC2_METADATA_DISABLED="true")
 
-    def offsite_init(self, name, bucket):
-        """A fresh store; its configuration."""
-        store = self.fresh(name)
-        config = self.folder / f"{name}.toml"
-        config.unlink(missing_ok=True)
-        self.run([self.offsite, "-c", config, "init", "--store", store, "--source", "b",
-                  "--bucket", bucket, "--endpoint", self.endpoint, "--region", REGION,
-                  "--allow-root-fs"], self.offsite_env())
-        return config
+    def new_folder(self, label):
+        """The path of a folder to be made.
 
-    def fresh(self, name):
-        """A folder of that name, which does not exist yet."""
-        folder = self.folder / name
-        shutil.rmtree(folder, ignore_errors=True)
-        return folder
+        It stays until `clear`: for some minutes after a file was removed ext4 goes around its
+        inode, and whoever makes files then pays for the run before.
+        """
+        self.folders += 1
+        return self.work / f"{label}-{self.folders}"
+
+    def clear(self):
+        """Removes what the runs left."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir()
 
     def run(self, command, env):
         with open(self.log, "wb") as log:

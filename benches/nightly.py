@@ -15,11 +15,11 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True
 import lab
 from lab import Failed, Lab
 
 MIB = 1 << 20
-FLAT_RSS = 64 * 1024
 # Like an experienced user: parallel, one listing, no progress.
 RCLONE = ["--fast-list", "--transfers", "8", "--checkers", "16", "-q"]
 # Every night the same: without this each run sends a HEAD for every object.
@@ -56,14 +56,25 @@ class Bench:
             "offsite": lambda: self.offsite_first("small", count, count * size),
             "rclone": lambda: self.rclone_first("small", count, count * size),
         })
+        self.lab.clear()
 
     def large(self):
         """Large objects come for the first time; rclone's user looks at the bytes and syncs."""
         count, size = 2, self.scaled(1 << 30)
         self.fill("large", count, size)
+        self.lab.clear()
+
+        def once(first):
+            run = first()
+            # There is no room for all of them.
+            self.lab.clear()
+            return run
+
         self.in_turn("large", {
-            "offsite": lambda: self.offsite_first("large", count, count * size),
-            "rclone": lambda: self.rclone_first("large", count, count * size, then=True),
+            "offsite": lambda: once(
+                lambda: self.offsite_first("large", count, count * size)),
+            "rclone": lambda: once(
+                lambda: self.rclone_first("large", count, count * size, then=True)),
         })
 
     def unchanged(self):
@@ -71,24 +82,23 @@ class Bench:
         few, many, size = self.scaled(1_000), self.scaled(100_000), 1 << 10
         self.fill("few", few, size)
         self.fill("many", many, size)
-        first = self.measured.setdefault("first-pull-of-many", {})
-        configs = {}
-        for bucket in ("few", "many"):
-            configs[bucket] = self.lab.offsite_init(f"offsite-{bucket}", bucket)
-            run = self.offsite_pull(configs[bucket])
-        first["offsite"] = [run]
-        copy = self.lab.fresh("rclone-many")
-        first["rclone"] = [self.rclone_copy("many", copy, *NIGHTLY)]
+        store_of_few, store_of_many = self.init("few"), self.init("many")
+        copy = self.lab.new_folder("rclone")
+        self.offsite_pull(store_of_few)
+        # Once, and for the record: what is compared are the runs after it.
+        self.measured["first-pull-of-many"] = {
+            "offsite": [self.offsite_pull(store_of_many)],
+            "rclone": [self.rclone_copy("many", copy, *NIGHTLY)],
+        }
         self.in_turn("unchanged", {
             "offsite": lambda: self.still(
-                self.store("many"), many, lambda: self.offsite_pull(configs["many"])),
+                latest(store_of_many), many, lambda: self.offsite_pull(store_of_many)),
             "rclone": lambda: self.still(
                 copy, many, lambda: self.rclone_copy("many", copy, *NIGHTLY)),
         })
-        self.in_turn("unchanged-few", {"offsite": lambda: self.offsite_pull(configs["few"])})
-        status = [self.lab.offsite, "-c", configs["many"], "status"]
-        self.in_turn("status", {
-            "offsite": lambda: self.lab.measure(status, self.lab.offsite_env())})
+        self.in_turn("unchanged-few", {"offsite": lambda: self.offsite_pull(store_of_few)})
+        self.in_turn("status", {"offsite": lambda: self.offsite("status", store_of_many)})
+        self.lab.clear()
 
     # --- one run
 
@@ -97,25 +107,33 @@ class Bench:
         self.lab.fill(bucket, count, size)
         say(f"bucket {bucket}: {count} x {size} bytes, filled in {time.monotonic() - begin:.0f} s")
 
-    def store(self, bucket):
-        return self.lab.folder / f"offsite-{bucket}" / "b" / "latest"
-
     def offsite_first(self, bucket, count, size):
-        config = self.lab.offsite_init(f"offsite-{bucket}", bucket)
-        run = self.offsite_pull(config)
-        complete(self.store(bucket), count, size)
-        self.lab.fresh(f"offsite-{bucket}")
+        store = self.init(bucket)
+        run = self.offsite_pull(store)
+        complete(latest(store), count, size)
         return run
 
     def rclone_first(self, bucket, count, size, then=False):
-        copy = self.lab.fresh(f"rclone-{bucket}")
+        copy = self.lab.new_folder("rclone")
         run = self.rclone_copy(bucket, copy, then=then)
         complete(copy, count, size)
-        self.lab.fresh(f"rclone-{bucket}")
         return run
 
-    def offsite_pull(self, config):
-        return self.lab.measure([self.lab.offsite, "-c", config, "pull"], self.lab.offsite_env())
+    def init(self, bucket):
+        """A fresh store."""
+        store = self.lab.new_folder("offsite")
+        self.lab.run([
+            self.lab.offsite, "-c", config(store), "init", "--store", store, "--source", "b",
+            "--bucket", bucket, "--endpoint", self.lab.endpoint, "--region", lab.REGION,
+            "--allow-root-fs"], self.lab.offsite_env())
+        return store
+
+    def offsite_pull(self, store):
+        return self.offsite("pull", store)
+
+    def offsite(self, command, store):
+        return self.lab.measure(
+            [self.lab.offsite, "-c", config(store), command], self.lab.offsite_env())
 
     def rclone_copy(self, bucket, folder, *options, then=False):
         command = [self.lab.rclone, "copy", f"bench:{bucket}", folder, *RCLONE, *options]
@@ -133,6 +151,14 @@ class Bench:
         if files != count or changed >= begin:
             raise Failed(f"{folder}: {files} of {count} files, or some were written again")
         return run
+
+
+def config(store):
+    return store.with_suffix(".toml")
+
+
+def latest(store):
+    return store / "b" / "latest"
 
 
 def complete(folder, count, size):

@@ -125,7 +125,7 @@ type Damage = (&'static str, fn(&Path));
 const DAMAGES: [Damage; 4] = [
     ("a bit of the prefix", |file| {
         let mut bytes = std::fs::read(file).unwrap();
-        bytes[5_000_000] ^= 1;
+        bytes[1_000_000] ^= 1;
         std::fs::write(file, bytes).unwrap();
     }),
     ("a file shorter than its watermark", |file| {
