@@ -9,6 +9,7 @@
 //!    them by the group ([`group`]).
 
 mod decide;
+mod dispatch;
 mod gone;
 mod group;
 mod plan;
@@ -20,18 +21,17 @@ use crate::bucket::{Bucket, Page};
 use crate::catalogue::Catalogue;
 use crate::config::SourceConfig;
 use crate::error::{Error, Kind, Result};
-use crate::formats::{self, Rank};
 use crate::home::Shelf;
-use crate::object::{Change, Clock, Fact, Listed, ObjectKey, RunEnd, SourceName, State, Why};
+use crate::object::{Change, Clock, Fact, Listed, ObjectKey, RunEnd, State};
 use crate::outcome::{Ended, Event, Outcome, Reporter, Stop};
+use dispatch::{Dispatcher, ROWS};
 use group::Group;
+use jiff::SignedDuration;
 use seen::Seen;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use transfer::{Fetched, Transfer};
+use transfer::Transfer;
 
 pub use decide::RERUN;
 
@@ -61,13 +61,11 @@ pub struct DryRun {
     pub requests: u64,
 }
 
-/// Small objects under way at once.
-const AT_ONCE: usize = 16;
+/// Farther off, and one of the two clocks is wrong: a third of what S3 still accepts.
+const CLOCK_OFF: SignedDuration = SignedDuration::from_mins(5);
 /// Proven objects waiting to be committed; more make the transfers wait. As many as a group has:
 /// while a slow drive syncs one, the next is fetched.
 const WAITING: usize = 1000;
-/// Plan rows read at a time.
-const ROWS: u32 = 256;
 
 impl Pull {
     /// Brings what is new in the bucket home.
@@ -80,6 +78,10 @@ impl Pull {
         let mut group = Group::new(shelf, &self.clock, &*self.reporter)?;
         let result = self.go(runtime, &mut group);
         group.counts.requests = self.bucket.requests() - before;
+        let ahead = self.bucket.clock_ahead();
+        if ahead.abs() > CLOCK_OFF {
+            group.finding(|frame| frame.clock(ahead))?;
+        }
         let (ended, error) = match &result {
             Ok(ended) => (ended.as_str(), None),
             Err(error) => ("failed", Some(error.to_string())),
@@ -252,24 +254,17 @@ impl Pull {
         let (out, mut fetched) = mpsc::channel(WAITING);
         let shelf = group.shelf();
         shelf.store().still_there()?;
-        let dispatcher = Dispatcher {
-            transfer: Transfer {
-                source: self.source.name.clone(),
-                bucket: self.bucket.clone(),
-                incoming: shelf.incoming(),
-                space: shelf.store().space(),
-                clock: self.clock.clone(),
-                stop: self.stop.clone(),
-                reporter: self.reporter.clone(),
-            },
-            // A connection of its own: plan rows are read while groups are committed.
-            plan: Catalogue::open_read(&shelf.store().catalogue_path())?,
-            denied: Arc::new(Denied {
-                has_read: has_read(shelf)?,
-                ..Denied::default()
-            }),
-            out,
+        let transfer = Transfer {
+            source: self.source.name.clone(),
+            bucket: self.bucket.clone(),
+            incoming: shelf.incoming(),
+            space: shelf.store().space(),
+            clock: self.clock.clone(),
+            stop: self.stop.clone(),
+            reporter: self.reporter.clone(),
         };
+        let plan = Catalogue::open_read(&shelf.store().catalogue_path())?;
+        let dispatcher = Dispatcher::new(transfer, plan, has_read(shelf)?, out);
         let dispatched = runtime.spawn(dispatcher.run());
         let mut failed = None;
         runtime.block_on(async {
@@ -307,156 +302,8 @@ impl Pull {
     }
 }
 
-/// Takes rows of the plan and keeps transfers under way.
-struct Dispatcher {
-    transfer: Transfer,
-    plan: Catalogue,
-    denied: Arc<Denied>,
-    out: mpsc::Sender<Fetched>,
-}
-
-/// Tells a key that may read nothing from an object that may not be read.
-#[derive(Default)]
-struct Denied {
-    refused: AtomicU64,
-    other: AtomicU64,
-    /// Whether an earlier run could read something: then what it could not says nothing about
-    /// the key when it is refused again.
-    has_read: bool,
-}
-
-impl Denied {
-    fn count(&self, fetched: &Fetched) {
-        let counter = match fetched {
-            Fetched::Unreadable(change, error) if error.kind() == Kind::Usage => {
-                if self.has_read && change.why == Why::Retry {
-                    return;
-                }
-                &self.refused
-            }
-            _ => &self.other,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 /// Whether the copy has a version of the source that was fetched.
 fn has_read(shelf: &Shelf<'_>) -> Result<bool> {
     let counts = shelf.catalogue().counts(Some(shelf.name()))?;
     Ok(counts.iter().any(|count| count.state == State::Stored))
-}
-
-/// So many refusals and nothing else: it is the key.
-const REFUSALS: u64 = 5;
-
-/// Which rows of the plan have their turn.
-#[derive(Clone, Copy)]
-struct Lane {
-    /// Objects of this rank,
-    rank: Rank,
-    /// small ones many at once, or large ones one by one: each has the ranges, and the memory, to
-    /// itself.
-    large: bool,
-}
-
-impl Lane {
-    /// In this order: what names other objects comes after them.
-    fn all() -> impl Iterator<Item = Self> {
-        [Rank::Data, Rank::Index, Rank::Snapshot]
-            .into_iter()
-            .flat_map(|rank| [false, true].map(|large| Self { rank, large }))
-    }
-
-    /// Whether `change` has its turn in this lane.
-    fn takes(self, change: &Change, large: u64) -> bool {
-        formats::rank(&change.key) == self.rank && (change.identity.size >= large) == self.large
-    }
-}
-
-impl Dispatcher {
-    async fn run(mut self) -> Result<()> {
-        for lane in Lane::all() {
-            self.lane(lane).await?;
-        }
-        let refused = self.denied.refused.load(Ordering::Relaxed);
-        if refused > 0 && self.denied.other.load(Ordering::Relaxed) == 0 {
-            return Err(self.not_allowed());
-        }
-        Ok(())
-    }
-
-    // `&mut`, because SQLite's connection can be moved between threads and not shared.
-    async fn lane(&mut self, lane: Lane) -> Result<()> {
-        let at_once = if lane.large { 1 } else { AT_ONCE };
-        let large = self.transfer.bucket.tuning().large;
-        let mut tasks = JoinSet::new();
-        let mut after = 0;
-        'plan: loop {
-            let rows = self.plan.plan_take(&self.transfer.source, after, ROWS)?;
-            let Some((last, _)) = rows.last() else {
-                break;
-            };
-            after = *last;
-            for (_, change) in rows {
-                if !lane.takes(&change, large) {
-                    continue;
-                }
-                if tasks.len() >= at_once {
-                    self.one_ends(&mut tasks).await;
-                }
-                if self.out.is_closed() {
-                    return Ok(());
-                }
-                // Not dropped with the set: what is complete by now is recorded.
-                if self.transfer.stop.requested() {
-                    break 'plan;
-                }
-                if self.denied.refused.load(Ordering::Relaxed) >= REFUSALS
-                    && self.denied.other.load(Ordering::Relaxed) == 0
-                {
-                    return Err(self.not_allowed());
-                }
-                tasks.spawn(self.one(change)?);
-            }
-        }
-        // A stop ends the transfers themselves; without a taker they are dropped with the set.
-        while !tasks.is_empty() && !self.out.is_closed() {
-            self.one_ends(&mut tasks).await;
-        }
-        Ok(())
-    }
-
-    /// Waits until a transfer ends, or until nobody takes what they bring.
-    async fn one_ends(&mut self, tasks: &mut JoinSet<()>) {
-        tokio::select! {
-            _ = tasks.join_next() => {}
-            () = self.out.closed() => {}
-        }
-    }
-
-    /// One object's transfer, as a task of its own.
-    fn one(&self, change: Change) -> Result<impl Future<Output = ()> + Send + 'static> {
-        let restic = match formats::restic_lock(&change.key) {
-            Some(config) => {
-                let source: &SourceName = &self.transfer.source;
-                self.plan.plan_has(source, config.as_str())?
-                    || self.plan.latest_of(source, config.as_str())?.is_some()
-            }
-            None => false,
-        };
-        let (transfer, out, denied) =
-            (self.transfer.clone(), self.out.clone(), self.denied.clone());
-        Ok(async move {
-            let key = change.key.clone();
-            let fetched = transfer.fetch(change, restic).await;
-            denied.count(&fetched);
-            transfer.reporter.report(&Event::Finished(&key));
-            // A closed channel means that the drive failed: that is said elsewhere.
-            let _ = out.send(fetched).await;
-        })
-    }
-
-    fn not_allowed(&self) -> Error {
-        self.transfer.bucket.not_allowed_to_read()
-    }
 }

@@ -6,8 +6,11 @@ use crate::config::{Addressing, SourceConfig};
 use crate::credentials::Credentials;
 use crate::error::{Error, Kind, Result};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
-use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::interceptors::{
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+    InterceptorContext,
+};
+use aws_sdk_s3::config::retry::{ClassifyRetry, RetryAction, RetryConfig};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     BehaviorVersion, ConfigBag, Intercept, Region, RequestChecksumCalculation,
@@ -17,11 +20,12 @@ use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
+use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How requests are timed, repeated and cut into ranges. The defaults are for a home line; tests
@@ -88,13 +92,21 @@ pub struct Bucket {
     pub(super) prefix: Arc<str>,
     pub(super) endpoint: Arc<str>,
     pub(super) tuning: Arc<Tuning>,
-    requests: Arc<AtomicU64>,
+    traffic: Arc<Traffic>,
+}
+
+/// What is counted and noticed on the way, over all clones of a client.
+#[derive(Debug, Default)]
+struct Traffic {
+    requests: AtomicU64,
+    /// How far the server's clock is ahead of ours, in seconds: the farthest of all answers.
+    ahead: AtomicI64,
 }
 
 impl Bucket {
     /// A client for `source`. Sends nothing yet.
     pub fn new(source: &SourceConfig, credentials: &Credentials, tuning: Tuning) -> Result<Self> {
-        let requests = Arc::new(AtomicU64::new(0));
+        let traffic = Arc::new(Traffic::default());
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(tuning.connect)
             .read_timeout(tuning.idle)
@@ -116,6 +128,7 @@ impl Bucket {
             .force_path_style(path_style)
             .timeout_config(timeouts)
             .retry_config(retries)
+            .retry_classifier(TooMany)
             // We validate ourselves, from the stored digests; and servers that know no checksums
             // refuse requests that carry them unasked.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
@@ -123,7 +136,7 @@ impl Bucket {
             // Ours also catches a transfer that trickles; see `pace`.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .interceptor(TrueKey)
-            .interceptor(Gate(requests.clone()));
+            .interceptor(Gate(traffic.clone()));
         if let Some(endpoint) = &source.endpoint {
             config = config.endpoint_url(endpoint);
         }
@@ -133,13 +146,19 @@ impl Bucket {
             prefix: source.filter.prefix().into(),
             endpoint: source.endpoint.as_deref().unwrap_or("AWS").into(),
             tuning: Arc::new(tuning),
-            requests,
+            traffic,
         })
     }
 
     /// Requests sent so far, repetitions included.
     pub fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
+        self.traffic.requests.load(Ordering::Relaxed)
+    }
+
+    /// How far the server's clock is ahead of ours by the `Date` of its answers (RFC 9110, 6.6.1;
+    /// whole seconds), or behind it where negative: the farthest of all so far.
+    pub fn clock_ahead(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.traffic.ahead.load(Ordering::Relaxed))
     }
 
     /// The sizes and times in force.
@@ -198,9 +217,27 @@ fn read_ca(file: &Path) -> Result<Vec<u8>> {
     Ok(pem)
 }
 
+/// 429 is S3's SlowDown in the words of other servers and of proxies (RFC 6585, 4); the SDK tries
+/// again only where it knows the code in the body.
+#[derive(Debug)]
+struct TooMany;
+
+impl ClassifyRetry for TooMany {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        match context.response().map(|answer| answer.status().as_u16()) {
+            Some(429) => RetryAction::throttling_error(),
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "429 Too Many Requests"
+    }
+}
+
 /// Counts every request on its way out, and lets only GET and HEAD through.
 #[derive(Debug)]
-struct Gate(Arc<AtomicU64>);
+struct Gate(Arc<Traffic>);
 
 impl Intercept for Gate {
     fn name(&self) -> &'static str {
@@ -220,7 +257,23 @@ impl Intercept for Gate {
             )
             .into());
         }
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.requests.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let date = context.response().headers().get("date");
+        if let Some(theirs) = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()) {
+            let ahead = theirs.timestamp().as_second() - Timestamp::now().as_second();
+            if ahead.abs() > self.0.ahead.load(Ordering::Relaxed).abs() {
+                self.0.ahead.store(ahead, Ordering::Relaxed);
+            }
+        }
         Ok(())
     }
 }

@@ -114,7 +114,7 @@ impl Download {
 
     /// The next bytes, in order, or nothing after the last.
     ///
-    /// A small object's broken answer is [`Failure::Passing`] and the caller begins again; a
+    /// A small object's broken answer is [`Failure::Broken`] and the caller begins again; a
     /// large one's ranges are repeated in here.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         match &mut self.chunks {
@@ -153,7 +153,7 @@ impl Body {
     pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         let asked = Instant::now();
         let broken = |why: String| {
-            Failure::Passing(
+            Failure::Broken(
                 Error::new(
                     Kind::Run,
                     format!("the transfer from {} broke off", self.bucket.endpoint),

@@ -9,7 +9,10 @@ use std::error::Error as StdError;
 /// Why a request brought nothing.
 #[derive(Debug)]
 pub enum Failure {
-    /// It may work next time: the network, a busy server.
+    /// The answer broke off or came wrong: it is worth another try at once.
+    Broken(Error),
+    /// The network or a busy server, after the client itself tried again as often as it may: it
+    /// may work in the next run.
     Passing(Error),
     /// The object is not there (any more).
     Gone,
@@ -27,7 +30,7 @@ impl Failure {
     /// The failure as an error about `subject`, for those who can do nothing else with it.
     pub fn into_error(self, subject: &str) -> Error {
         match self {
-            Self::Passing(e) | Self::Unreadable(e) | Self::Fatal(e) => e,
+            Self::Broken(e) | Self::Passing(e) | Self::Unreadable(e) | Self::Fatal(e) => e,
             Self::Gone => Error::new(
                 Kind::Run,
                 format!("{subject} is not in the bucket any more"),

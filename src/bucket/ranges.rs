@@ -80,7 +80,7 @@ impl Ranges {
         };
         let fetched = (&mut task.0).await.unwrap_or_else(|e| {
             let what = "a range's task ended by itself";
-            Err(Failure::Passing(Error::new(Kind::Run, what).because(e)))
+            Err(Failure::Broken(Error::new(Kind::Run, what).because(e)))
         });
         self.under_way.pop_front();
         fetched.map(Some)
@@ -98,13 +98,14 @@ impl Job {
             match self.fill(start, end, &mut bytes).await {
                 Ok(()) => return Ok(bytes),
                 // What brought bytes was no wasted try; a drop now and then would go on for ever.
-                Err(Failure::Passing(_)) if (bytes.len() - had) as u64 >= tuning.range / 16 => {
+                Err(Failure::Broken(_)) if (bytes.len() - had) as u64 >= tuning.range / 16 => {
                     tries = 1;
                 }
-                Err(Failure::Passing(error)) if tries < tuning.attempts => {
+                Err(Failure::Broken(error)) if tries < tuning.attempts => {
                     log::debug!("{}: {error}; trying again", self.key);
                     tries += 1;
                 }
+                Err(Failure::Broken(error)) => return Err(Failure::Passing(error)),
                 Err(failure) => return Err(failure),
             }
             tokio::time::sleep(tuning.wait_before(tries)).await;
@@ -136,7 +137,7 @@ impl Job {
         }
         if bytes.len() < wanted {
             let what = format!("a range of {} came short", self.key);
-            return Err(Failure::Passing(Error::new(Kind::Run, what)));
+            return Err(Failure::Broken(Error::new(Kind::Run, what)));
         }
         Ok(())
     }
@@ -160,7 +161,7 @@ impl Job {
             "{} was asked for bytes {from} to {end} of {} and sent others",
             self.bucket.endpoint, self.key
         );
-        Err(Failure::Passing(Error::new(Kind::Run, what)))
+        Err(Failure::Broken(Error::new(Kind::Run, what)))
     }
 }
 

@@ -99,7 +99,9 @@ impl Transfer {
                 Failure::Archived => note(State::Archived),
                 Failure::Gone | Failure::Changed => Fetched::Passed,
                 Failure::Unreadable(error) => Fetched::Unreadable(change, error),
-                Failure::Passing(error) | Failure::Fatal(error) => Fetched::Failed(change, error),
+                Failure::Broken(error) | Failure::Passing(error) | Failure::Fatal(error) => {
+                    Fetched::Failed(change, error)
+                }
             },
         }
     }
@@ -127,7 +129,7 @@ impl Transfer {
                         change.key
                     ));
                 }
-                Err(Miss::Bucket(Failure::Passing(error))) if tries < attempts => {
+                Err(Miss::Bucket(Failure::Broken(error))) if tries < attempts => {
                     self.trouble(&format!("{}: {error}; trying again", change.key));
                     let wait = self.bucket.tuning().wait_before(tries);
                     tries += 1;
@@ -162,7 +164,7 @@ impl Transfer {
         loop {
             let chunk = tokio::select! {
                 chunk = download.next() => chunk,
-                () = self.stop.wait() => Err(Failure::Passing(Error::new(Kind::Interrupted, "interrupted"))),
+                () = self.stop.wait() => Err(Failure::Broken(Error::new(Kind::Interrupted, "interrupted"))),
             };
             match chunk {
                 Ok(Some(bytes)) => {

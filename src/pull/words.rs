@@ -5,6 +5,7 @@ use crate::object::{
     Advice, EventRecord, FindingRecord, Identity, Known, ObjectKey, Severity, Sha256, Timestamp,
     Verdict,
 };
+use jiff::SignedDuration;
 
 /// Where a finding belongs and when it was made.
 pub(super) struct Frame<'a> {
@@ -30,6 +31,22 @@ impl Frame<'_> {
             advice,
             at: self.at,
         }
+    }
+
+    /// The server's clock and ours are far apart.
+    pub(super) fn clock(&self, ahead: SignedDuration) -> FindingRecord {
+        let minutes = ahead.as_mins().abs();
+        let way = if ahead.is_positive() {
+            "behind"
+        } else {
+            "ahead of"
+        };
+        let advice = Advice {
+            what: format!("this computer's clock is {minutes} minutes {way} the server's"),
+            evidence: format!("the Date of the server's answers in the run recorded at {}", self.at),
+            next: "set it: `timedatectl set-ntp true`; a Raspberry Pi has no clock of its own and needs the network for it. Until then the times that offsite records are wrong, and backups can seem early or late".to_owned(),
+        };
+        self.finding("clock", Severity::Warning, None, advice)
     }
 
     /// A write-once key shows other bytes than the first.

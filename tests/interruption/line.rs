@@ -6,6 +6,7 @@ use offsite::bucket::{Bucket, Failure, Floor, Tuning};
 use offsite::config::Config;
 use offsite::credentials::Credentials;
 use offsite::demo::bucket::{Fault, Faults, READER, Refusal, Trickle};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A fault of `key` that heals after `times`.
@@ -95,6 +96,74 @@ fn when_tries_run_out_the_others_are_stored_and_the_next_run_fetches_it() {
     assert_eq!(listed(&world), ["a", "broken", "c"]);
 }
 
+/// The client repeats what a server refuses; nothing around it does so once more.
+#[test]
+fn a_server_that_stays_busy_is_asked_five_times_for_an_object_and_no_more() {
+    for size in [5000, 33 << 20] {
+        let world = Embedded::new();
+        world.bucket.put("a", vec![1; 5000]);
+        world.bucket.put("busy", vec![1; size]);
+        world
+            .bucket
+            .with_faults(|faults| faults.refuse = sometimes(Refusal::SlowDown, "busy", u64::MAX));
+        let pull = world.home.run(["pull"]).exits(3);
+        assert!(pull.stderr.contains("busy or failing"), "{}", pull.stderr);
+        let asked = match size {
+            5000 => world.requests("GetObject") - 1,
+            _ => world.requests("HeadObject"),
+        };
+        assert_eq!(asked, 5, "{size} bytes");
+        assert_eq!(listed(&world), ["a"]);
+    }
+}
+
+/// As a server that has lost a disk: the objects on it answer 500 for ever.
+#[test]
+fn objects_that_fail_side_by_side_keep_no_others_from_their_turn() {
+    let world = Embedded::new();
+    for number in 0..60 {
+        world.bucket.put(&format!("lost/{number:02}"), "x");
+    }
+    world.bucket.put("z", "the last");
+    let lost = Fault::new(Refusal::InternalError).on(|key| key.starts_with("lost/"));
+    world
+        .bucket
+        .with_faults(|faults| faults.refuse = Some(lost));
+    world.home.run(["pull"]).exits(3);
+    assert_eq!(listed(&world), ["z"]);
+    assert_eq!(world.requests("ListObjectsV2"), 2, "one to see who fails");
+}
+
+#[test]
+fn a_line_that_dies_ends_the_run_before_every_object_had_its_tries() {
+    let world = Embedded::new();
+    for number in 0..500 {
+        world.bucket.put(&format!("{number:03}"), "x");
+    }
+    let bucket = world.bucket.clone();
+    world.bucket.with_faults(|faults| {
+        faults.on_request = Some(Arc::new(move |operation, key| {
+            if operation == "GetObject" && key == Some("100") {
+                let all = Some(Fault::new(Refusal::InternalError));
+                bucket.with_faults(|faults| faults.refuse = all);
+            }
+        }));
+    });
+    let pull = world.home.run(["pull"]).exits(1);
+    assert!(pull.stderr.contains("busy or failing"), "{}", pull.stderr);
+    let run = last_run(&world);
+    assert_eq!(run["how"], "failed");
+    let stored = run["counts"]["stored"].as_u64().unwrap();
+    assert!((80..=120).contains(&stored), "{stored}");
+    // 32 failures, what was under way meanwhile, and as many repetitions as the client allows
+    // itself.
+    let asked = world.requests("GetObject");
+    assert!(asked < 400, "{asked}");
+    heal(&world);
+    world.home.run(["pull"]).exits(0);
+    assert_eq!(listed(&world).len(), 500);
+}
+
 /// What the watchdogs are set to here: nothing shorter than a second can be said of a rate.
 fn tuning() -> Tuning {
     Tuning {
@@ -160,7 +229,9 @@ fn a_transfer_that_stands_still_or_trickles_is_cut_and_says_why() {
         world
             .bucket
             .with_faults(|faults| faults.trickle = Some(Fault::new(what)));
-        let Err(Failure::Passing(error)) = download(&client(&world, tuning())) else {
+        let Err(Failure::Broken(error) | Failure::Passing(error)) =
+            download(&client(&world, tuning()))
+        else {
             panic!("{why}, {size} bytes: it came");
         };
         let chain = format!("{error} {error:?}");

@@ -1,0 +1,213 @@
+//! Takes rows of the plan in order and keeps transfers under way, as long as that makes sense.
+
+use super::transfer::{Fetched, Transfer};
+use crate::catalogue::Catalogue;
+use crate::error::{Kind, Result};
+use crate::formats::{self, Rank};
+use crate::object::{Change, SourceName, Why};
+use crate::outcome::Event;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// Small objects under way at once.
+const AT_ONCE: usize = 16;
+/// Plan rows read at a time.
+pub(super) const ROWS: u32 = 256;
+/// So many refusals and nothing else: it is the key.
+const REFUSALS: u64 = 5;
+/// So many failures one after the other, and the bucket itself is asked whether it still answers.
+const FAILURES: u64 = 2 * AT_ONCE as u64;
+
+/// Takes rows of the plan and keeps transfers under way.
+pub(super) struct Dispatcher {
+    transfer: Transfer,
+    plan: Catalogue,
+    tally: Arc<Tally>,
+    out: mpsc::Sender<Fetched>,
+}
+
+/// What transfers came to, as far as it says something about those to come.
+#[derive(Default)]
+struct Tally {
+    /// Objects that the key may not read,
+    refused: AtomicU64,
+    /// and any others: then it is not the key, but those objects.
+    other: AtomicU64,
+    /// Failures since anything last arrived.
+    failures: AtomicU64,
+    /// Whether an earlier run could read something: then what it could not says nothing about
+    /// the key when it is refused again.
+    has_read: bool,
+}
+
+impl Tally {
+    fn count(&self, fetched: &Fetched) {
+        match fetched {
+            Fetched::Failed(_, error) if error.kind() != Kind::Store => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => self.failures.store(0, Ordering::Relaxed),
+        }
+        let counter = match fetched {
+            Fetched::Unreadable(change, error) if error.kind() == Kind::Usage => {
+                if self.has_read && change.why == Why::Retry {
+                    return;
+                }
+                &self.refused
+            }
+            _ => &self.other,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether at least `least` objects were refused, and there were no others.
+    fn only_refused(&self, least: u64) -> bool {
+        self.refused.load(Ordering::Relaxed) >= least && self.other.load(Ordering::Relaxed) == 0
+    }
+}
+
+/// Which rows of the plan have their turn.
+#[derive(Clone, Copy)]
+struct Lane {
+    /// Objects of this rank,
+    rank: Rank,
+    /// small ones many at once, or large ones one by one: each has the ranges, and the memory, to
+    /// itself.
+    large: bool,
+}
+
+impl Lane {
+    /// In this order: what names other objects comes after them.
+    fn all() -> impl Iterator<Item = Self> {
+        [Rank::Data, Rank::Index, Rank::Snapshot]
+            .into_iter()
+            .flat_map(|rank| [false, true].map(|large| Self { rank, large }))
+    }
+
+    /// Whether `change` has its turn in this lane.
+    fn takes(self, change: &Change, large: u64) -> bool {
+        formats::rank(&change.key) == self.rank && (change.identity.size >= large) == self.large
+    }
+}
+
+impl Dispatcher {
+    /// `plan` is a connection of its own: rows are read while groups are committed.
+    pub(super) fn new(
+        transfer: Transfer,
+        plan: Catalogue,
+        has_read: bool,
+        out: mpsc::Sender<Fetched>,
+    ) -> Self {
+        let tally = Tally {
+            has_read,
+            ..Tally::default()
+        };
+        Self {
+            transfer,
+            plan,
+            tally: Arc::new(tally),
+            out,
+        }
+    }
+
+    /// Fetches the whole plan. An error means that the rest of it is not worth a try.
+    pub(super) async fn run(mut self) -> Result<()> {
+        for lane in Lane::all() {
+            self.lane(lane).await?;
+        }
+        self.readable(1)
+    }
+
+    /// An error when at least `refusals` objects were refused and there were no others.
+    fn readable(&self, refusals: u64) -> Result<()> {
+        match self.tally.only_refused(refusals) {
+            true => Err(self.transfer.bucket.not_allowed_to_read()),
+            false => Ok(()),
+        }
+    }
+
+    /// An error when transfers fail one after the other and the listing fails too. Objects that
+    /// a server has lost can lie side by side, and what comes after them must have its turn; a
+    /// dead line must not cost every object of a long plan all its tries.
+    async fn reachable(&mut self) -> Result<()> {
+        if self.tally.failures.load(Ordering::Relaxed) < FAILURES {
+            return Ok(());
+        }
+        let mut listing = self.transfer.bucket.list();
+        let page = tokio::select! {
+            page = listing.next() => page.map(drop),
+            () = self.transfer.stop.wait() => Ok(()),
+        };
+        self.tally.failures.store(0, Ordering::Relaxed);
+        page
+    }
+
+    // `&mut`, because SQLite's connection can be moved between threads and not shared.
+    async fn lane(&mut self, lane: Lane) -> Result<()> {
+        let at_once = if lane.large { 1 } else { AT_ONCE };
+        let large = self.transfer.bucket.tuning().large;
+        let mut tasks = JoinSet::new();
+        let mut after = 0;
+        'plan: loop {
+            let rows = self.plan.plan_take(&self.transfer.source, after, ROWS)?;
+            let Some((last, _)) = rows.last() else {
+                break;
+            };
+            after = *last;
+            for (_, change) in rows {
+                if !lane.takes(&change, large) {
+                    continue;
+                }
+                if tasks.len() >= at_once {
+                    self.one_ends(&mut tasks).await;
+                }
+                if self.out.is_closed() {
+                    return Ok(());
+                }
+                // Not dropped with the set: what is complete by now is recorded.
+                if self.transfer.stop.requested() {
+                    break 'plan;
+                }
+                self.readable(REFUSALS)?;
+                self.reachable().await?;
+                tasks.spawn(self.one(change)?);
+            }
+        }
+        // A stop ends the transfers themselves; without a taker they are dropped with the set.
+        while !tasks.is_empty() && !self.out.is_closed() {
+            self.one_ends(&mut tasks).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until a transfer ends, or until nobody takes what they bring.
+    async fn one_ends(&mut self, tasks: &mut JoinSet<()>) {
+        tokio::select! {
+            _ = tasks.join_next() => {}
+            () = self.out.closed() => {}
+        }
+    }
+
+    /// One object's transfer, as a task of its own.
+    fn one(&self, change: Change) -> Result<impl Future<Output = ()> + Send + 'static> {
+        let restic = match formats::restic_lock(&change.key) {
+            Some(config) => {
+                let source: &SourceName = &self.transfer.source;
+                self.plan.plan_has(source, config.as_str())?
+                    || self.plan.latest_of(source, config.as_str())?.is_some()
+            }
+            None => false,
+        };
+        let (transfer, out, tally) = (self.transfer.clone(), self.out.clone(), self.tally.clone());
+        Ok(async move {
+            let key = change.key.clone();
+            let fetched = transfer.fetch(change, restic).await;
+            tally.count(&fetched);
+            transfer.reporter.report(&Event::Finished(&key));
+            // A closed channel means that the drive failed: that is said elsewhere.
+            let _ = out.send(fetched).await;
+        })
+    }
+}
