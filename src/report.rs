@@ -6,7 +6,9 @@
 mod json;
 mod text;
 
-pub use json::{event_json, finding_json, line, lines, run_json, version_json};
+pub use json::{
+    change_json, event_json, finding_json, line, lines, run_json, sum_json, version_json,
+};
 pub use text::{
     bytes, drive, events, machine, outcome, plan_line, plan_sum, runs, show, status, version_line,
 };

@@ -5,6 +5,8 @@
 
 mod support;
 
+#[path = "nights/dry_run.rs"]
+mod dry_run;
 #[path = "nights/evidence.rs"]
 mod evidence;
 #[path = "nights/gone.rs"]

@@ -26,6 +26,9 @@ pub(super) struct Args {
     /// Only list, and print what would be fetched
     #[arg(long)]
     dry_run: bool,
+    /// With --dry-run: print one JSON object a line, the sum last
+    #[arg(long, requires = "dry_run")]
+    json: bool,
 }
 
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
@@ -44,7 +47,10 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
             exit = exit.and(Exit::Partial);
             break;
         }
-        let turn = one(context, &mut home, &night, source, args.dry_run);
+        let turn = match args.dry_run {
+            true => dry_run(context, &mut home, &night, source, args.json),
+            false => pull(context, &mut home, &night, source),
+        };
         // One source that fails does not keep the others from their turn.
         exit = exit.and(turn.unwrap_or_else(|error| say(&error)));
         if exit == Exit::Store && home.store().still_there().is_err() {
@@ -58,24 +64,39 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     Ok(exit)
 }
 
-fn one(
+fn dry_run(
     context: &mut Context,
     home: &mut Home,
     night: &Night,
     source: &SourceConfig,
-    dry_run: bool,
+    json: bool,
 ) -> Result<Exit> {
     let job = night.job(source, &Credentials::from(&source.credentials)?)?;
-    let out = &mut context.out;
-    if dry_run {
-        let sum = job.dry_run(&night.runtime, &mut home.shelf(source)?, &mut |change| {
-            report::plan_line(out, change).map_err(written)
-        })?;
-        report::plan_sum(out, source.name.as_str(), sum).map_err(written)?;
-        return Ok(Exit::Ok);
-    }
+    let (out, name) = (&mut context.out, &source.name);
+    let sum = job.dry_run(&night.runtime, &mut home.shelf(source)?, &mut |change| {
+        let line = match json {
+            true => report::line(out, &report::change_json(name, change)),
+            false => report::plan_line(out, change),
+        };
+        line.map_err(written)
+    })?;
+    let line = match json {
+        true => report::line(out, &report::sum_json(name, sum)),
+        false => report::plan_sum(out, name.as_str(), sum),
+    };
+    line.map_err(written)?;
+    Ok(Exit::Ok)
+}
+
+fn pull(
+    context: &mut Context,
+    home: &mut Home,
+    night: &Night,
+    source: &SourceConfig,
+) -> Result<Exit> {
+    let job = night.job(source, &Credentials::from(&source.credentials)?)?;
     let outcome = night.pull(home, &job)?;
-    report::outcome(out, &outcome).map_err(written)?;
+    report::outcome(&mut context.out, &outcome).map_err(written)?;
     if let Some(failure) = &outcome.failure {
         say(failure);
     }

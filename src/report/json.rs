@@ -1,7 +1,8 @@
 //! JSON: one object a line, with stable names.
 
 use crate::catalogue::{EventRow, FindingRow, RunRow};
-use crate::object::{StoredVersion, deceives};
+use crate::object::{Change, SourceName, StoredVersion, deceives};
+use crate::pull::DryRun;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -65,6 +66,28 @@ pub fn finding_json(row: &FindingRow) -> Value {
         "run": row.run,
         "finding": row.finding,
         "ack": row.ack,
+    })
+}
+
+/// A change, as `pull --dry-run --json` prints it.
+pub fn change_json(source: &SourceName, change: &Change) -> Value {
+    json!({
+        "source": source,
+        "why": change.why.to_string(),
+        "key": change.key,
+        "version_id": change.identity.version_id,
+        "size": change.identity.size,
+        "etag": change.identity.etag,
+        "last_modified": change.identity.last_modified,
+        "storage_class": change.storage_class,
+    })
+}
+
+/// The last line of `pull --dry-run --json` for a source.
+pub fn sum_json(source: &SourceName, sum: DryRun) -> Value {
+    json!({
+        "source": source,
+        "would_fetch": {"objects": sum.objects, "bytes": sum.bytes, "requests": sum.requests},
     })
 }
 

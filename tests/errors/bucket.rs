@@ -67,6 +67,21 @@ const REFUSED: &[Case] = &[
         way_out: &["`bucket`", "`region`"],
     },
     Case {
+        name: "a bucket of another region",
+        provoke: |ground| {
+            ground
+                .bucket
+                .with_faults(|faults| faults.region = Some("eu-north-1"));
+            pull(ground)
+        },
+        exit: 2,
+        names: &[
+            "bucket backups is not in this region",
+            "AuthorizationHeaderMalformed",
+        ],
+        way_out: &["region = \"eu-north-1\""],
+    },
+    Case {
         name: "the key may not list",
         provoke: |ground| {
             let refuse = Fault::new(Refusal::AccessDenied);
@@ -136,7 +151,18 @@ fn what_the_server_refuses_is_named_with_the_way_out() {
     all_as_promised(REFUSED);
 }
 
-/// The client learns the server's time from the refusal, and signs by that.
+#[test]
+fn the_region_that_the_error_names_is_the_right_one() {
+    let ground = Ground::new();
+    ground
+        .bucket
+        .with_faults(|faults| faults.region = Some("eu-north-1"));
+    ground.set("region", "\"eu-north-1\"");
+    ground.home.run(["pull"]).exits(0);
+}
+
+/// The client learns the server's time from the refusal, and signs by that. Our own times are
+/// wrong all the same, and that is said.
 #[test]
 fn a_clock_twenty_minutes_off_stops_no_pull() {
     for off in [20 * 60 + 5, -(20 * 60 + 5)] {
@@ -145,6 +171,15 @@ fn a_clock_twenty_minutes_off_stops_no_pull() {
         let told = ground.home.run(["pull"]).exits(0);
         assert!(told.stdout.contains("1 stored"), "{off}: {}", told.stdout);
         assert_eq!(ground.bucket.requests()["ListObjectsV2"], 2, "refused once");
+        let way = if off > 0 { "behind" } else { "ahead of" };
+        let words = format!("this computer's clock is 20 minutes {way} the server's");
+        for _ in 0..2 {
+            let status = ground.home.run(["status"]).exits(3).stdout;
+            assert_eq!(status.matches(&words).count(), 1, "{off}: {status}");
+            assert!(status.contains("timedatectl"), "{status}");
+            // Said once, not every hour.
+            ground.home.run(["pull"]).exits(0);
+        }
     }
 }
 

@@ -40,6 +40,9 @@ pub struct Faults {
     /// How far the server's clock, which judges the date of a signature, is ahead of the
     /// computer's, in seconds.
     pub clock_ahead: i64,
+    /// The region the bucket is in; requests signed for another are refused. Without one, any
+    /// region is right.
+    pub region: Option<&'static str>,
     /// Called before each operation.
     pub on_request: Option<Hook>,
 }

@@ -208,6 +208,9 @@ impl Door {
         let ahead = bucket.map_or(0, |bucket| bucket.with_faults(|faults| faults.clock_ahead));
         let date = cx.headers().get("x-amz-date");
         check_date(date.and_then(|date| date.to_str().ok()), ahead)?;
+        let region = bucket.and_then(|bucket| bucket.with_faults(|faults| faults.region));
+        let signature = cx.headers().get("authorization");
+        check_region(signature.and_then(|text| text.to_str().ok()), region)?;
         let reads = ["Get", "Head", "List"];
         if credentials.access_key == READER.id && !reads.iter().any(|r| operation.starts_with(r)) {
             return Err(s3_error!(AccessDenied, "Access Denied"));
@@ -263,6 +266,24 @@ fn check_date(signed: Option<&str>, ahead: i64) -> S3Result<()> {
         error = with_headers(error, &[("date", &date)]);
     }
     Err(error)
+}
+
+/// A signature is for one region, the third part of its scope; S3 names the right one (Amazon S3
+/// API Reference, "Authenticating requests" and "Error responses").
+fn check_region(signature: Option<&str>, right: Option<&str>) -> S3Result<()> {
+    let scope = signature
+        .and_then(|text| text.split_once("Credential="))
+        .and_then(|(_, rest)| rest.split('/').nth(2));
+    match (right, scope) {
+        (Some(right), Some(signed)) if signed != right => {
+            let error = s3_error!(
+                AuthorizationHeaderMalformed,
+                "The authorization header is malformed; the region '{signed}' is wrong; expecting '{right}'"
+            );
+            Err(with_headers(error, &[("x-amz-bucket-region", right)]))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// `error` with headers of its own.
