@@ -108,10 +108,19 @@ impl Transfer {
 
     /// Sets room aside for what of the object is not on the drive yet.
     fn room_for(&self, change: &Change) -> Result<Reserved> {
-        let id = Incoming::id_of(&self.source, &change.key, &change.identity);
-        let there = self.incoming.bytes(&id)?;
+        let there = if self.in_ranges(&change.identity) {
+            let id = Incoming::id_of(&self.source, &change.key, &change.identity);
+            self.incoming.bytes(&id)?
+        } else {
+            0
+        };
         self.space
             .reserve(change.identity.size.saturating_sub(there))
+    }
+
+    /// Whether it is a large object, whose download can be resumed.
+    fn in_ranges(&self, identity: &Identity) -> bool {
+        identity.size >= self.bucket.tuning().large
     }
 
     /// Tries until the bytes are proven, contradicted twice, or beyond reach.
@@ -158,7 +167,7 @@ impl Transfer {
         let id = Incoming::id_of(&self.source, key, identity);
         let evidence = download.evidence().clone();
         let mut sink = Sink::new(self.incoming.clone(), id, evidence.clone());
-        if identity.size >= self.bucket.tuning().large {
+        if self.in_ranges(identity) {
             sink = self.resume(sink, identity, &mut download).await?;
         }
         loop {
@@ -174,7 +183,7 @@ impl Transfer {
                 Ok(None) => break,
                 Err(failure) => {
                     // What came so far is kept for the next try, now or in a later run.
-                    if identity.size >= self.bucket.tuning().large {
+                    if self.in_ranges(identity) {
                         sink.mark(identity).await.map_err(Miss::Drive)?;
                     }
                     return Err(match self.stop.requested() {

@@ -3,7 +3,7 @@
 
 use super::dir::{Dir, Touched, sync};
 use super::hash;
-use super::incoming::{self, mark_of};
+use super::incoming::{self, mark_of, marked};
 use super::names::NamingRule;
 use super::sums::Lines;
 use crate::error::{Error, Result};
@@ -243,6 +243,7 @@ fn lines(records: &[Record], lost: &[usize]) -> Lines {
 fn forget_marks(drive: &Drive, records: &[Record]) {
     for place in records.iter().filter_map(placed) {
         if place.from.starts_with(incoming::FOLDER)
+            && marked(place.identity.size)
             && let Err(e) = drive.dir.unlink(&mark_of(&place.from))
         {
             log::debug!("a watermark stays: {e}");
