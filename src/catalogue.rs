@@ -22,7 +22,7 @@ mod tests;
 pub use open::JournalMode;
 pub use people::Query;
 pub use plan::PlanTotals;
-pub use rows::{Count, EventRow, FindingRow, RunRow, SourceRow};
+pub use rows::{Count, EventRow, FindingRow, KeyUse, RunRow, SourceRow};
 
 use crate::error::{Error, Kind, Result};
 use crate::object::{JournalPosition, Sha256, SourceName};
@@ -63,8 +63,20 @@ impl Catalogue {
         let mut sources = self.rows(sql, [], rows::source)?;
         for source in &mut sources {
             source.last_run = self.last_run(&source.name)?;
+            source.key = self.key_in_use(&source.name)?;
         }
         Ok(sources)
+    }
+
+    /// The key that `source` was read with last.
+    fn key_in_use(&self, source: &SourceName) -> Result<Option<KeyUse>> {
+        self.one(
+            "SELECT key, min(started_at), max(started_at) FROM run
+             WHERE source_id = (SELECT id FROM source WHERE name = ?1) AND key IS NOT NULL
+             GROUP BY key ORDER BY max(run) DESC LIMIT 1",
+            [source.as_str()],
+            rows::key_use,
+        )
     }
 
     /// Up to where the journal of `source` is in this index; `None` where nothing is.

@@ -1,6 +1,7 @@
 //! The configuration: TOML into a checked [`Config`]. No network, no secrets.
 
 use crate::error::{Error, Kind, Result};
+use crate::http::is_loopback;
 use crate::object::SourceName;
 use bytesize::ByteSize;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
@@ -17,6 +18,8 @@ pub struct Config {
     pub sources: Vec<SourceConfig>,
     /// A source whose last complete pull is older than this is a finding.
     pub pull_overdue: Duration,
+    /// A key in use for longer than this is a finding.
+    pub rotate_after: Duration,
 }
 
 /// `[store]`.
@@ -49,7 +52,8 @@ pub struct SourceConfig {
     pub addressing: Addressing,
     /// A private CA, PEM.
     pub ca_file: Option<PathBuf>,
-    /// Where the key comes from: `env` or `profile:NAME`.
+    /// Where the key comes from: `env`, `profile:NAME`, `process:COMMAND`, `systemd:NAME` or
+    /// `vault:MOUNT/PATH`.
     pub credentials: String,
 }
 
@@ -161,7 +165,7 @@ impl Config {
             let what = format!("line {line}: {key}{}", without_value(e.message()));
             let error = Error::new(Kind::Usage, what);
             if holds_secret_name(e.message()) {
-                error.hint("a secret never belongs in this file: use credentials = \"env\" or \"profile:NAME\"")
+                error.hint("a secret never belongs in this file: credentials = \"systemd:NAME\", \"profile:NAME\", \"process:COMMAND\", \"vault:MOUNT/PATH\" or \"env\" says where it is")
             } else {
                 error.hint("`offsite init` writes a commented example of every setting")
             }
@@ -197,6 +201,8 @@ impl Config {
 const MIN_FREE: u64 = 5 << 30;
 /// The default of `[watch] pull_overdue`.
 const PULL_OVERDUE: Duration = Duration::from_secs(36 * 3600);
+/// The default of `[watch] rotate_after`.
+const ROTATE_AFTER: Duration = Duration::from_secs(90 * 24 * 3600);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -260,6 +266,7 @@ enum Versions {
 #[serde(deny_unknown_fields)]
 struct RawWatch {
     pull_overdue: Option<String>,
+    rotate_after: Option<String>,
 }
 
 impl RawConfig {
@@ -280,14 +287,15 @@ impl RawConfig {
                     .hint("a source's name is its folder on the drive: give each its own"));
             }
         }
-        let pull_overdue = match self.watch.pull_overdue {
-            Some(text) => parse_duration(&text)?,
-            None => PULL_OVERDUE,
+        let span = |text: Option<String>, default| match text {
+            Some(text) => parse_duration(&text),
+            None => Ok(default),
         };
         Ok(Config {
             store: self.store.check()?,
             sources,
-            pull_overdue,
+            pull_overdue: span(self.watch.pull_overdue, PULL_OVERDUE)?,
+            rotate_after: span(self.watch.rotate_after, ROTATE_AFTER)?,
         })
     }
 }
@@ -376,10 +384,7 @@ fn check_endpoint(name: &SourceName, url: &str, allow_http: bool) -> Result<()> 
         Some(v6) => v6.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
     };
-    let loopback = host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback());
+    let loopback = is_loopback(host);
     match scheme {
         _ if host.is_empty() => Err(Error::new(
             Kind::Usage,

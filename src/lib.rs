@@ -38,6 +38,7 @@
 //! Lowest first; a room knows only rooms above it in this list, and `tests/rooms.rs` holds it.
 //!
 //! - [`error`], [`object`], [`outcome`], [`digest`], [`formats`], [`write_once`]: nouns and pure rules
+//! - [`http`]: connections, and whose cryptography they use
 //! - [`config`], [`credentials`]: what the owner wrote, and where the key comes from
 //! - [`bucket`], [`store`], [`catalogue`]: the source, the drive, the index; they never know each
 //!   other, and meet in [`object`] types
@@ -57,6 +58,7 @@ pub mod digest;
 pub mod error;
 pub mod formats;
 pub mod home;
+pub mod http;
 pub mod machine;
 pub mod night;
 pub mod object;

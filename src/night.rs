@@ -9,8 +9,7 @@ use crate::home::Home;
 use crate::object::{Clock, InBucket, State};
 use crate::outcome::{Outcome, Reporter, Stop};
 use crate::pull::Pull;
-use crate::watch::{self, SourceFacts, Status};
-use jiff::SignedDuration;
+use crate::watch::{self, Limits, SourceFacts, Status};
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 
@@ -30,8 +29,9 @@ impl Night {
     /// Everything that a pull over `source` needs besides the store. The key is asked for now,
     /// so that a missing one is said before the bucket is asked anything.
     pub fn job(&self, source: &SourceConfig, credentials: &Credentials) -> Result<Pull> {
-        self.runtime.block_on(credentials.check())?;
+        let key = self.runtime.block_on(credentials.check())?;
         Ok(Pull {
+            key,
             source: source.clone(),
             bucket: Bucket::new(source, credentials, Tuning::default())?,
             clock: self.clock.clone(),
@@ -47,7 +47,7 @@ impl Night {
 }
 
 /// How the copy stands by its catalogue, at `clock`'s now.
-pub fn status(catalogue: &Catalogue, overdue: SignedDuration, clock: &Clock) -> Result<Status> {
+pub fn status(catalogue: &Catalogue, limits: &Limits, clock: &Clock) -> Result<Status> {
     let mut sources = Vec::new();
     for row in catalogue.sources()? {
         let counts = catalogue
@@ -59,7 +59,7 @@ pub fn status(catalogue: &Catalogue, overdue: SignedDuration, clock: &Clock) -> 
     }
     let open = catalogue.findings(true)?;
     let open = open.into_iter().map(|row| row.finding).collect();
-    Ok(watch::judge(sources, open, overdue, clock.now()))
+    Ok(watch::judge(sources, open, limits, clock.now()))
 }
 
 fn facts(row: SourceRow, counts: Vec<(State, InBucket, u64, u64)>) -> SourceFacts {
@@ -70,6 +70,7 @@ fn facts(row: SourceRow, counts: Vec<(State, InBucket, u64, u64)>) -> SourceFact
         last_run: row.last_run.as_ref().map(|run| run.start.at),
         last_complete_pull: row.last_complete_pull,
         head: row.head,
+        key: row.key.map(|used| (used.key, used.first)),
         name: row.name,
         counts,
     }

@@ -3,11 +3,13 @@
 
 mod change;
 mod key;
+mod key_print;
 mod record;
 mod version;
 
 pub use change::{Change, Known, Why};
 pub use key::{ObjectKey, SourceName, deceives, printable};
+pub use key_print::KeyPrint;
 pub use record::{
     Ack, Advice, Displaced, Durable, EventRecord, Fact, FindingRecord, JournalPosition, Moved,
     NameClaim, PlaceRecord, Record, RunCounts, RunEnd, RunStart, Severity,

@@ -22,7 +22,7 @@ use crate::catalogue::Catalogue;
 use crate::config::SourceConfig;
 use crate::error::{Error, Kind, Result};
 use crate::home::Shelf;
-use crate::object::{Change, Clock, Fact, Listed, ObjectKey, RunEnd, State};
+use crate::object::{Change, Clock, Fact, KeyPrint, Listed, ObjectKey, RunEnd, State};
 use crate::outcome::{Ended, Event, Outcome, Reporter, Stop};
 use dispatch::{Dispatcher, ROWS};
 use group::Group;
@@ -42,6 +42,8 @@ pub struct Pull {
     pub source: SourceConfig,
     /// Its bucket.
     pub bucket: Bucket,
+    /// The key that the bucket is read with.
+    pub key: KeyPrint,
     /// Our clock.
     pub clock: Clock,
     /// The owner's wish to end.
@@ -75,7 +77,7 @@ impl Pull {
     pub fn run(&self, runtime: &Runtime, shelf: &mut Shelf<'_>) -> Result<Outcome> {
         self.reporter.report(&Event::Source(&self.source.name));
         let before = self.bucket.requests();
-        let mut group = Group::new(shelf, &self.clock, &*self.reporter)?;
+        let mut group = Group::new(shelf, &self.clock, &*self.reporter, &self.key)?;
         let result = self.go(runtime, &mut group);
         group.counts.requests = self.bucket.requests() - before;
         let ahead = self.bucket.clock_ahead();
@@ -116,7 +118,7 @@ impl Pull {
     ) -> Result<DryRun> {
         self.reporter.report(&Event::Source(&self.source.name));
         let clock = self.clock.clone();
-        let mut group = Group::new(shelf, &clock, &*self.reporter)?;
+        let mut group = Group::new(shelf, &clock, &*self.reporter, &self.key)?;
         self.list(runtime, &mut group)?;
         let tuning = self.bucket.tuning();
         let mut sum = DryRun::default();

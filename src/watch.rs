@@ -1,7 +1,9 @@
 //! What is wrong, and how it stands: rows into findings and a verdict. Pure.
 
+mod keys;
+
 use crate::object::{
-    Advice, FindingRecord, InBucket, Severity, Sha256, SourceName, State, Timestamp,
+    Advice, FindingRecord, InBucket, KeyPrint, Severity, Sha256, SourceName, State, Timestamp,
 };
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -37,6 +39,8 @@ pub struct SourceFacts {
     pub counts: Vec<(State, InBucket, u64, u64)>,
     /// The journal's head.
     pub head: Option<Sha256>,
+    /// The key that the bucket was read with last, and since when it is in use.
+    pub key: Option<(KeyPrint, Timestamp)>,
 }
 
 /// One source's part of a status.
@@ -83,17 +87,37 @@ pub struct Status {
     pub findings: Vec<FindingRecord>,
 }
 
+/// From when on something is a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// No complete pull for so long.
+    pub overdue: SignedDuration,
+    /// A key in use for so long.
+    pub rotate_after: SignedDuration,
+}
+
+impl Default for Limits {
+    /// A day and a half, and 90 days.
+    fn default() -> Self {
+        Self {
+            overdue: SignedDuration::from_hours(36),
+            rotate_after: SignedDuration::from_hours(90 * 24),
+        }
+    }
+}
+
 /// Judges the copy by its facts: pure, so that `now` is a fact as well.
 ///
-/// A source whose last complete pull is older than `overdue` gets a finding of its own, which
-/// closes by itself with the next complete pull.
+/// A source whose last complete pull is too old gets a finding of its own, which closes by itself
+/// with the next complete pull; so do keys that are due for a change, or shared by two sources.
 pub fn judge(
     sources: Vec<SourceFacts>,
     mut findings: Vec<FindingRecord>,
-    overdue: SignedDuration,
+    limits: &Limits,
     now: Timestamp,
 ) -> Status {
-    findings.extend(sources.iter().filter_map(|s| late(s, overdue, now)));
+    findings.extend(sources.iter().filter_map(|s| late(s, limits.overdue, now)));
+    findings.extend(keys::findings(&sources, limits.rotate_after, now));
     findings.sort_by_key(|f| (std::cmp::Reverse(f.severity), f.at));
     let sources: Vec<SourceStatus> = sources
         .into_iter()
@@ -212,6 +236,7 @@ mod tests {
                 (State::Held, InBucket::Current, 1, 5),
             ],
             head: None,
+            key: None,
         }
     }
 
@@ -265,13 +290,8 @@ mod tests {
                 1,
             ),
         ] {
-            let overdue = SignedDuration::from_hours(36);
-            let status = judge(
-                vec![facts(last, ended)],
-                open,
-                overdue,
-                from_ms(hour * HOUR),
-            );
+            let now = from_ms(hour * HOUR);
+            let status = judge(vec![facts(last, ended)], open, &Limits::default(), now);
             assert_eq!(status.verdict, verdict, "{last:?} {ended} {hour}");
             assert_eq!(status.findings.len(), findings, "{last:?} {ended} {hour}");
             assert_eq!(status.sources[0].health, verdict);
@@ -284,8 +304,8 @@ mod tests {
             finding("www-1", Severity::Warning),
             finding("www-2", Severity::Alarm),
         ];
-        let overdue = SignedDuration::from_hours(36);
-        let status = judge(vec![facts(Some(0), "complete")], open, overdue, from_ms(0));
+        let sources = vec![facts(Some(0), "complete")];
+        let status = judge(sources, open, &Limits::default(), from_ms(0));
         assert_eq!(status.findings[0].id, "www-2");
         let source = &status.sources[0];
         assert_eq!(
@@ -297,8 +317,8 @@ mod tests {
     #[test]
     fn another_sources_alarm_is_not_mine() {
         let open = vec![finding("www-db-1", Severity::Alarm)];
-        let overdue = SignedDuration::from_hours(36);
-        let status = judge(vec![facts(Some(0), "complete")], open, overdue, from_ms(0));
+        let sources = vec![facts(Some(0), "complete")];
+        let status = judge(sources, open, &Limits::default(), from_ms(0));
         assert_eq!(status.sources[0].health, Health::Ok);
         assert_eq!(status.verdict, Health::Alarm);
     }

@@ -136,3 +136,10 @@ fn spilt(told: &Output) -> Vec<String> {
 fn pull(ground: &Ground) -> Command {
     ground.home.command(["pull"])
 }
+
+/// A file that its owner alone may read.
+fn write_private(file: &std::path::Path, text: &str) {
+    std::fs::write(file, text).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(file, mode).unwrap();
+}

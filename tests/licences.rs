@@ -24,7 +24,7 @@ const ALLOWED: &[&str] = &[
 ];
 
 /// What must not come in, and why.
-const BANNED: [(&str, &str); 7] = [
+const BANNED: [(&str, &str); 6] = [
     (
         "aws-lc-rs",
         "needs a C compiler and CMake; ring does the same on every Raspberry Pi",
@@ -37,7 +37,6 @@ const BANNED: [(&str, &str); 7] = [
     ),
     ("openssl-sys", "as openssl"),
     ("native-tls", "as openssl"),
-    ("reqwest", "a second HTTP client"),
 ];
 
 /// Which there must be exactly one of: two would be two TLS stacks, or two that do not fit.

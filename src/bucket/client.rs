@@ -4,7 +4,8 @@ use super::blank::TrueKey;
 use super::pace::Floor;
 use crate::config::{Addressing, SourceConfig};
 use crate::credentials::Credentials;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
+use crate::http;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::interceptors::{
     BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
@@ -14,16 +15,9 @@ use aws_sdk_s3::config::retry::{ClassifyRetry, RetryAction, RetryConfig};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     BehaviorVersion, ConfigBag, Intercept, Region, RequestChecksumCalculation,
-    ResponseChecksumValidation, RuntimeComponents, SharedHttpClient, StalledStreamProtectionConfig,
+    ResponseChecksumValidation, RuntimeComponents, StalledStreamProtectionConfig,
 };
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use jiff::{SignedDuration, Timestamp};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -122,7 +116,7 @@ impl Bucket {
         };
         let mut config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
-            .http_client(http_client(source.ca_file.as_deref())?)
+            .http_client(http::client(source.ca_file.as_deref())?)
             .credentials_provider(credentials.provider())
             .region(Region::new(source.region.clone()))
             .force_path_style(path_style)
@@ -165,56 +159,6 @@ impl Bucket {
     pub fn tuning(&self) -> &Tuning {
         &self.tuning
     }
-}
-
-/// TLS by rustls with ring, the system's roots plus `ca_file`, and the proxy that the
-/// environment names.
-fn http_client(ca_file: Option<&Path>) -> Result<SharedHttpClient> {
-    let mut roots = TrustStore::default();
-    if let Some(file) = ca_file {
-        roots = roots.with_pem_certificate(read_ca(file)?);
-    }
-    let context = TlsContext::builder()
-        .with_trust_store(roots)
-        .build()
-        .map_err(|e| Error::new(Kind::Usage, "cannot set up TLS").because(e))?;
-    // The builder's own `build_https` knows no proxy: the connector is put together here.
-    Ok(
-        aws_smithy_http_client::Builder::new().build_with_connector_fn(
-            move |settings, components| {
-                let mut connector = Connector::builder().proxy_config(ProxyConfig::from_env());
-                connector.set_connector_settings(settings.cloned());
-                connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-                connector
-                    .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-                    .tls_context(context.clone())
-                    .build()
-            },
-        ),
-    )
-}
-
-/// The bytes of a PEM file whose every certificate parses. The client would skip a file without
-/// certificates silently and panic at a malformed one.
-fn read_ca(file: &Path) -> Result<Vec<u8>> {
-    let bad = |why: String| {
-        let what = format!("ca_file {} cannot be used", file.display());
-        Error::new(Kind::Usage, what)
-            .because(why)
-            .hint("it must hold at least one certificate in PEM form (-----BEGIN CERTIFICATE-----)")
-    };
-    let pem = std::fs::read(file).map_err(|e| bad(e.to_string()))?;
-    let certificates = CertificateDer::pem_slice_iter(&pem)
-        .collect::<std::result::Result<Vec<_>, _>>()
-        .map_err(|e| bad(e.to_string()))?;
-    if certificates.is_empty() {
-        return Err(bad("it holds no certificate".to_owned()));
-    }
-    let mut roots = rustls::RootCertStore::empty();
-    for certificate in certificates {
-        roots.add(certificate).map_err(|e| bad(e.to_string()))?;
-    }
-    Ok(pem)
 }
 
 /// 429 is S3's SlowDown in the words of other servers and of proxies (RFC 6585, 4); the SDK tries
@@ -295,25 +239,6 @@ mod tests {
                 );
             }
         }
-    }
-
-    #[test]
-    fn a_bad_ca_file_is_an_error_and_no_panic() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("ca.pem");
-        for bytes in [
-            &b"not a certificate"[..],
-            b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-            b"-----BEGIN CERTIFICATE-----\n!!\n",
-            b"",
-        ] {
-            std::fs::write(&file, bytes).unwrap();
-            let error = http_client(Some(&file)).unwrap_err();
-            assert!(error.to_string().contains("ca.pem"), "{error}");
-            assert_eq!(error.kind(), Kind::Usage);
-        }
-        let missing = http_client(Some(&dir.path().join("none.pem"))).unwrap_err();
-        assert!(missing.to_string().contains("none.pem"), "{missing}");
     }
 
     /// P1: should code ever name an operation that writes, no request leaves for it, whatever

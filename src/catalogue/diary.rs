@@ -2,22 +2,23 @@
 
 use super::apply::{Hand, json};
 use super::rows::number;
-use crate::object::{Ack, EventRecord, FindingRecord, ObjectKey, RunEnd, RunStart};
+use crate::object::{Ack, EventRecord, FindingRecord, KeyPrint, ObjectKey, RunEnd, RunStart};
 use rusqlite::params;
 
 impl Hand<'_> {
     pub(super) fn run_start(&self, start: &RunStart) -> rusqlite::Result<()> {
         self.execute(
-            "INSERT INTO run (source_id, run, command, program, started_at)
-             VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO run (source_id, run, command, program, started_at, key)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT DO UPDATE SET command = excluded.command, program = excluded.program,
-               started_at = excluded.started_at",
+               started_at = excluded.started_at, key = excluded.key",
             params![
                 self.source,
                 self.run,
                 start.command,
                 start.program,
-                start.at.as_millisecond()
+                start.at.as_millisecond(),
+                start.key.as_ref().map(KeyPrint::as_str),
             ],
         )
     }
@@ -27,7 +28,7 @@ impl Hand<'_> {
         // A run whose beginning is not in the journal has no command.
         self.execute(
             "INSERT INTO run VALUES (?1, ?2, '', '', ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
-               ?12, ?13, ?14)
+               ?12, ?13, ?14, NULL)
              ON CONFLICT DO UPDATE SET ended_at = excluded.ended_at, ended = excluded.ended,
                error = excluded.error, listed = excluded.listed, stored = excluded.stored,
                bytes = excluded.bytes, touched = excluded.touched,

@@ -14,7 +14,7 @@ const APPLICATION_ID: i64 = 0x6f66_6673;
 
 /// What turns the schema of version n (the position here) into that of n + 1. A released entry
 /// is never changed.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("keys.sql")];
 
 /// How long to wait for another program that has the file locked.
 const BUSY: Duration = Duration::from_secs(10);
@@ -82,7 +82,8 @@ impl Catalogue {
     ///
     /// Where it cannot be opened in place and a log or journal lies beside it (the drive was
     /// pulled out in the middle of a run), all of it is copied to the temporary folder and the
-    /// copy is opened. [`Kind::Damaged`] where it is not there or cannot be read.
+    /// copy is opened; so is a copy of one that an older program wrote, brought up to date.
+    /// [`Kind::Damaged`] where it is not there or cannot be read.
     pub fn open_read(path: &Path) -> Result<Self> {
         match path.try_exists() {
             Ok(true) => {}
@@ -95,8 +96,7 @@ impl Catalogue {
             }
             Err(e) => return Err(Error::io("read", path, e)),
         }
-        let in_place = read_only(path, path, "");
-        match in_place {
+        let opened = match read_only(path, path, "") {
             Err(e) if e.kind() != Kind::Damaged && e.kind() != Kind::Locked => {
                 log::debug!("{e}: not in place, then");
                 if beside(path).any(|(_, file)| file.metadata().is_ok_and(|m| m.len() > 0)) {
@@ -108,7 +108,12 @@ impl Catalogue {
                 }
             }
             other => other,
+        }?;
+        if schema_version(&opened.db, path)? < MIGRATIONS.len() {
+            drop(opened);
+            return open_copy(path);
         }
+        Ok(opened)
     }
 
     /// Closes the catalogue so that the one file is all of it: the log is emptied and the
@@ -185,7 +190,10 @@ fn open_copy(path: &Path) -> Result<Catalogue> {
     }
     // Writable, because SQLite finishes or undoes the interrupted transaction first.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(&copy, flags).map_err(|e| fault(path, e))?;
+    let mut db = Connection::open_with_flags(&copy, flags).map_err(|e| fault(path, e))?;
+    if schema_version(&db, path)? > 0 {
+        migrate(&mut db, path)?;
+    }
     reader(db, path, Some(folder))
 }
 

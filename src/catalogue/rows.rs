@@ -1,9 +1,9 @@
 //! Rows as types: what queries answer, and how each is decoded.
 
 use crate::object::{
-    Ack, Advice, Answer, EventRecord, EvidenceClass, FindingRecord, Identity, InBucket, Known,
-    ObjectKey, RunCounts, RunEnd, RunStart, Severity, Sha256, SourceName, State, StoredVersion,
-    Timestamp, from_ms,
+    Ack, Advice, Answer, EventRecord, EvidenceClass, FindingRecord, Identity, InBucket, KeyPrint,
+    Known, ObjectKey, RunCounts, RunEnd, RunStart, Severity, Sha256, SourceName, State,
+    StoredVersion, Timestamp, from_ms,
 };
 use rusqlite::types::Type;
 use rusqlite::{Error, Result, Row};
@@ -23,6 +23,19 @@ pub struct SourceRow {
     pub last_complete_pull: Option<Timestamp>,
     /// The newest run of any command.
     pub last_run: Option<RunRow>,
+    /// The key that the newest run which asked the bucket used.
+    pub key: Option<KeyUse>,
+}
+
+/// One key that a source was read with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyUse {
+    /// Which key.
+    pub key: KeyPrint,
+    /// The beginning of the first run that used it.
+    pub first: Timestamp,
+    /// The beginning of the last run that used it.
+    pub last: Timestamp,
 }
 
 /// A run of the program over one source.
@@ -229,13 +242,22 @@ pub(super) fn source(row: &Row<'_>) -> Result<SourceRow> {
         head: row.get::<_, Option<[u8; 32]>>(3)?.map(Sha256),
         last_complete_pull: maybe_time(row, 4)?,
         last_run: None,
+        key: None,
+    })
+}
+
+pub(super) fn key_use(row: &Row<'_>) -> Result<KeyUse> {
+    Ok(KeyUse {
+        key: KeyPrint::stored(row.get(0)?),
+        first: time(row, 1)?,
+        last: time(row, 2)?,
     })
 }
 
 /// The columns that [`run`] decodes, of `run AS r JOIN source AS s`.
 pub(super) const RUN: &str = "s.name, r.run, r.command, r.program, r.started_at, r.ended_at, \
      r.ended, r.error, r.listed, r.stored, r.bytes, r.touched, r.quarantined, r.held, r.gone, \
-     r.failed, r.requests";
+     r.failed, r.requests, r.key";
 
 pub(super) fn run(row: &Row<'_>) -> Result<RunRow> {
     let end = match maybe_time(row, 5)? {
@@ -264,6 +286,7 @@ pub(super) fn run(row: &Row<'_>) -> Result<RunRow> {
             command: row.get(2)?,
             program: row.get(3)?,
             at: time(row, 4)?,
+            key: row.get::<_, Option<String>>(17)?.map(KeyPrint::stored),
         },
         end,
     })

@@ -214,7 +214,9 @@ fn store_section(store: &Path, marker: &Marker, args: &Args) -> String {
          \n\
          # [watch]\n\
          # A source whose last complete pull is older than this is a finding.\n\
-         # pull_overdue = \"36h\"\n"
+         # pull_overdue = \"36h\"\n\
+         # A key in use for longer than this is a finding: make a new one, then revoke the old.\n\
+         # rotate_after = \"90d\"\n"
     )
 }
 
@@ -244,7 +246,8 @@ fn source_section(args: &Args) -> String {
     set("versions", Some(&args.versions), "");
     set("credentials", Some(&args.credentials), "");
     text.push_str(
-        "# include = [\"**/*.age\"]  # only keys that match one of these\n\
+        "# Where the key lies: systemd:NAME, profile:NAME, process:COMMAND, vault:MOUNT/PATH, env.\n\
+         # include = [\"**/*.age\"]  # only keys that match one of these\n\
          # exclude = [\"tmp/**\"]\n\
          # addressing = \"auto\"  # auto, path, virtual\n\
          # ca_file = \"/etc/ssl/my-ca.pem\"  # a private CA\n",

@@ -7,9 +7,10 @@ use crate::machine::Machine;
 use crate::night;
 use crate::object::Clock;
 use crate::report;
-use crate::watch::{Health, Status};
+use crate::watch::{Health, Limits, Status};
 use jiff::SignedDuration;
 use std::io::Write as _;
+use std::time::Duration;
 
 /// Say how the copy stands: what is wrong first, with the next step
 #[derive(Debug, clap::Args)]
@@ -21,16 +22,16 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// The default of `[watch] pull_overdue`, for a store that is read without a configuration.
-const OVERDUE: SignedDuration = SignedDuration::from_hours(36);
-
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     let view = View::open(context, &args.store)?;
-    let overdue = match &view.config {
-        Some(config) => SignedDuration::try_from(config.pull_overdue).unwrap_or(OVERDUE),
-        None => OVERDUE,
-    };
-    let status = night::status(&view.catalogue, overdue, &Clock::System)?;
+    let limits = view
+        .config
+        .as_ref()
+        .map_or_else(Limits::default, |config| Limits {
+            overdue: span(config.pull_overdue),
+            rotate_after: span(config.rotate_after),
+        });
+    let status = night::status(&view.catalogue, &limits, &Clock::System)?;
     if args.json {
         report::line(&mut context.out, &status).map_err(written)?;
     } else {
@@ -42,6 +43,10 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
         }
     }
     Ok(exit_of(&status))
+}
+
+fn span(setting: Duration) -> SignedDuration {
+    SignedDuration::try_from(setting).unwrap_or(SignedDuration::MAX)
 }
 
 fn exit_of(status: &Status) -> Exit {

@@ -15,6 +15,7 @@ use crate::object::{Clock, Timestamp};
 use crate::outcome::{Outcome, Silent, Stop};
 use crate::report;
 use crate::store::{InitOptions, Store};
+use crate::watch::Limits;
 use jiff::SignedDuration;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -160,7 +161,7 @@ impl Story {
     fn status(&self, out: &mut dyn Write) -> Result<()> {
         let reader = Store::open_read(&self.folder)?;
         let catalogue = crate::catalogue::Catalogue::open_read(&reader.catalogue_path())?;
-        let status = night::status(&catalogue, DAY * 2, &self.clock)?;
+        let status = night::status(&catalogue, &Limits::default(), &self.clock)?;
         let drive = report::drive(&reader)?;
         report::status(out, &status, Some(&drive)).map_err(written)
     }

@@ -6,7 +6,8 @@
 
 use super::version::words;
 use super::{
-    Answer, EvidenceClass, Identity, ObjectKey, Proof, Sha256, SourceName, State, Timestamp,
+    Answer, EvidenceClass, Identity, KeyPrint, ObjectKey, Proof, Sha256, SourceName, State,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -179,6 +180,9 @@ pub struct RunStart {
     pub command: String,
     /// The version of the program.
     pub program: String,
+    /// Which key the bucket was read with, where it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyPrint>,
 }
 
 /// The end of a run.

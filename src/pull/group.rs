@@ -8,8 +8,8 @@ use crate::digest::{Contradiction, Verified};
 use crate::error::{Error, Kind, Result};
 use crate::home::{PROGRAM, Shelf, standing_of};
 use crate::object::{
-    Clock, Fact, FindingRecord, Identity, NameClaim, ObjectKey, RunCounts, RunStart, Sha256, State,
-    StoredVersion, Timestamp,
+    Clock, Fact, FindingRecord, Identity, KeyPrint, NameClaim, ObjectKey, RunCounts, RunStart,
+    Sha256, State, StoredVersion, Timestamp,
 };
 use crate::outcome::{Event, Reporter};
 use crate::store::Entry;
@@ -28,6 +28,7 @@ pub(super) struct Group<'a, 'h> {
     shelf: &'a mut Shelf<'h>,
     clock: &'a Clock,
     reporter: &'a dyn Reporter,
+    key: KeyPrint,
     begun: bool,
     entries: Vec<Entry>,
     claims: Vec<NameClaim>,
@@ -47,12 +48,14 @@ impl<'a, 'h> Group<'a, 'h> {
         shelf: &'a mut Shelf<'h>,
         clock: &'a Clock,
         reporter: &'a dyn Reporter,
+        key: &KeyPrint,
     ) -> Result<Self> {
         let next_finding = shelf.catalogue().next_finding_number(shelf.name())?;
         Ok(Self {
             shelf,
             clock,
             reporter,
+            key: key.clone(),
             begun: false,
             entries: Vec::new(),
             claims: Vec::new(),
@@ -157,6 +160,7 @@ impl<'a, 'h> Group<'a, 'h> {
                 at: self.clock.now(),
                 command: "pull".to_owned(),
                 program: PROGRAM.to_owned(),
+                key: Some(self.key.clone()),
             });
             self.entries.insert(0, Entry::Fact(start));
         }

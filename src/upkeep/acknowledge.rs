@@ -46,6 +46,7 @@ pub fn acknowledge(
         at: now,
         command: "ack".to_owned(),
         program: PROGRAM.to_owned(),
+        key: None,
     }))];
     if accept {
         let version = held.ok_or_else(|| {

@@ -272,7 +272,7 @@ fn the_key_of_a_profile_works_as_that_of_the_environment() {
         "[backup]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
         READER.id, READER.secret
     );
-    std::fs::write(&file, text).unwrap();
+    crate::write_private(&file, &text);
     ground.edit("credentials = \"env\"", "credentials = \"profile:backup\"");
     let mut pull = crate::settings::without_keys(&ground, &["pull"]);
     pull.env("AWS_SHARED_CREDENTIALS_FILE", file);

@@ -28,7 +28,7 @@ const CREDENTIALS: &[Case] = &[
             let file = ground.home.path().join("credentials");
             let text =
                 format!("[other]\naws_access_key_id = x\naws_secret_access_key = {SECRET}\n");
-            std::fs::write(&file, text).unwrap();
+            crate::write_private(&file, &text);
             ground.edit("credentials = \"env\"", "credentials = \"profile:backup\"");
             let mut pull = without_keys(ground, &["pull"]);
             pull.env("AWS_SHARED_CREDENTIALS_FILE", file);
@@ -42,7 +42,7 @@ const CREDENTIALS: &[Case] = &[
         name: "a credentials file that is no such file",
         provoke: |ground| {
             let file = ground.home.path().join("credentials");
-            std::fs::write(&file, format!("[backup\naws_secret_access_key = {SECRET}")).unwrap();
+            crate::write_private(&file, &format!("[backup\naws_secret_access_key = {SECRET}"));
             ground.edit("credentials = \"env\"", "credentials = \"profile:backup\"");
             let mut pull = without_keys(ground, &["pull"]);
             pull.env("AWS_SHARED_CREDENTIALS_FILE", file);

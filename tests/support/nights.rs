@@ -12,7 +12,7 @@ use offsite::demo::bucket::{Bucket, Faults, READER, Server};
 use offsite::error::Result;
 use offsite::home::{Home, probe_sqlite};
 use offsite::object::{
-    Clock, InBucket, ObjectKey, Sha256, SourceName, State, StoredVersion, Timestamp,
+    Clock, InBucket, KeyPrint, ObjectKey, Sha256, SourceName, State, StoredVersion, Timestamp,
 };
 use offsite::outcome::{Ended, Outcome, Silent, Stop};
 use offsite::pull::Pull;
@@ -144,6 +144,7 @@ impl Nights {
         let pull = Pull {
             source: self.source.clone(),
             bucket: Client::new(&self.source, &credentials, self.tuning.clone())?,
+            key: KeyPrint::of(READER.id),
             clock: self.clock.clone(),
             stop: Stop::default(),
             reporter: Arc::new(Silent),

@@ -193,6 +193,7 @@ fn runs_findings_and_acks() {
         at: from_ms(1),
         command: "pull".to_owned(),
         program: "0.1.0".to_owned(),
+        key: Some(KeyPrint::of("an-id")),
     };
     let end = RunEnd {
         at: from_ms(2),

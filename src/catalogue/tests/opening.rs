@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::Kind;
+use std::path::Path;
 
 #[test]
 fn the_schema_is_pinned() {
@@ -29,6 +30,40 @@ fn pulled_cable(shelf: &Shelf) -> tempfile::TempDir {
     // It follows no links.
     std::os::unix::fs::symlink("nowhere", folder.path().join("catalogue.db-shm")).unwrap();
     folder
+}
+
+/// A catalogue as version 1 of the schema had it, with one run in it.
+fn of_version_one(file: &Path) {
+    let db = Connection::open(file).unwrap();
+    db.execute_batch(include_str!("../schema.sql")).unwrap();
+    db.execute_batch(
+        "PRAGMA application_id=1868981875; PRAGMA user_version=1;
+         INSERT INTO source VALUES (1, 'www', 'b', '');
+         INSERT INTO run (source_id, run, command, program, started_at)
+           VALUES (1, 7, 'pull', '0.1.0', 5);",
+    )
+    .unwrap();
+}
+
+#[test]
+fn an_older_catalogue_is_read_in_a_copy_and_brought_up_to_date_by_the_next_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("catalogue.db");
+    of_version_one(&file);
+    let before = std::fs::read(&file).unwrap();
+    let read = Catalogue::open_read(&file).unwrap();
+    assert_eq!(read.runs(9).unwrap()[0].run, 7);
+    assert_eq!(read.sources().unwrap()[0].key, None);
+    drop(read);
+    assert!(std::fs::read(&file).unwrap() == before, "a reader wrote");
+    let written = Catalogue::create_or_open(&file, JournalMode::Wal).unwrap();
+    assert_eq!(written.runs(9).unwrap()[0].run, 7);
+    written.close().unwrap();
+    let version: i64 = Connection::open(&file)
+        .unwrap()
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, 2);
 }
 
 #[test]
@@ -157,7 +192,7 @@ fn what_is_no_catalogue_of_ours_is_left_alone() {
     std::fs::write(&empty, "").unwrap();
     let newer = make(
         "newer",
-        "PRAGMA application_id=1868981875; PRAGMA user_version=2",
+        "PRAGMA application_id=1868981875; PRAGMA user_version=3",
     );
     let foreign = make("foreign", "CREATE TABLE t (x)");
     let missing = folder.path().join("missing");
