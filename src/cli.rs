@@ -13,6 +13,7 @@ mod pull;
 mod show;
 mod status;
 mod view;
+mod wizard;
 
 use crate::error::{Error, Kind, Result};
 use clap::{Parser, Subcommand};

@@ -7,6 +7,7 @@
 //! zeroed after use.
 
 mod files;
+mod keep;
 mod systemd;
 mod text;
 mod vault;
@@ -23,6 +24,8 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use std::fmt;
 use tokio::sync::OnceCell;
 use vault::Place;
+
+pub use keep::keep;
 
 /// A place that the key comes from, ready to be asked.
 #[derive(Clone)]

@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::path::Path;
+use std::time::Duration;
 
 /// Makes ring the cryptography of clients that ask rustls for a default. Once a process; later
 /// calls change nothing.
@@ -25,6 +26,28 @@ pub fn is_loopback(host: &str) -> bool {
         || bare
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether anything answers at `url`, whatever it says: the first try of an endpoint.
+pub async fn answers(url: &str) -> Result<()> {
+    choose_ring();
+    let failed = |e: reqwest::Error| {
+        let what = format!("nothing answers at {url}");
+        let why = match (e.is_timeout(), e.is_connect()) {
+            (true, _) => "it took too long",
+            (_, true) => "no connection",
+            _ => "no answer over HTTP",
+        };
+        Error::new(Kind::Run, what)
+            .because(why)
+            .hint("is it written right, and does the network work from here?")
+    };
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(Duration::from_secs(15))
+        .build()
+        .map_err(failed)?;
+    client.get(url).send().await.map(drop).map_err(failed)
 }
 
 /// The AWS client's connections: TLS by rustls with ring, the system's roots plus `ca_file`, and

@@ -6,6 +6,7 @@ use crate::config::SourceConfig;
 use crate::credentials::Credentials;
 use crate::error::Result;
 use crate::home::Home;
+use crate::machine;
 use crate::object::{Clock, InBucket, State};
 use crate::outcome::{Outcome, Reporter, Stop};
 use crate::pull::Pull;
@@ -30,10 +31,11 @@ impl Night {
     /// so that a missing one is said before the bucket is asked anything.
     pub fn job(&self, source: &SourceConfig, credentials: &Credentials) -> Result<Pull> {
         let key = self.runtime.block_on(credentials.check())?;
+        let tuning = machine::memory().map_or_else(Tuning::default, Tuning::for_memory);
         Ok(Pull {
             key,
             source: source.clone(),
-            bucket: Bucket::new(source, credentials, Tuning::default())?,
+            bucket: Bucket::new(source, credentials, tuning)?,
             clock: self.clock.clone(),
             stop: self.stop.clone(),
             reporter: self.reporter.clone(),

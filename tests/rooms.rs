@@ -45,7 +45,7 @@ const MAY_USE: [(&str, &str); 23] = [
     // The order of one run: the only one that knows them all.
     (
         "night",
-        "error object outcome config credentials bucket catalogue home pull upkeep watch",
+        "error object outcome machine config credentials bucket catalogue home pull upkeep watch",
     ),
     (
         "report",
@@ -58,8 +58,8 @@ const MAY_USE: [(&str, &str); 23] = [
     ),
     (
         "cli",
-        "error object outcome digest formats write_once machine config credentials bucket store \
-         catalogue home pull upkeep watch night report demo",
+        "error object outcome digest http formats write_once machine config credentials bucket \
+         store catalogue home pull upkeep watch night report demo",
     ),
     ("lib", ""),
     ("main", "cli"),

@@ -44,6 +44,8 @@ pub struct Tuning {
     pub range: u64,
     /// How many ranges of one object are under way at once.
     pub ranges_at_once: usize,
+    /// How many small objects are under way at once.
+    pub at_once: usize,
     /// Keys asked for in one page of a listing; S3 answers at most 1,000.
     pub page: i32,
 }
@@ -60,12 +62,27 @@ impl Default for Tuning {
             large: 32 << 20,
             range: 2 << 20,
             ranges_at_once: 5,
+            at_once: 16,
             page: 1000,
         }
     }
 }
 
 impl Tuning {
+    /// What suits a computer with so many bytes of memory: below 1 GiB (a Raspberry Pi Zero)
+    /// fewer transfers at once, and smaller pieces.
+    pub fn for_memory(memory: u64) -> Self {
+        if memory >= 1 << 30 {
+            return Self::default();
+        }
+        Self {
+            range: 1 << 20,
+            ranges_at_once: 3,
+            at_once: 6,
+            ..Self::default()
+        }
+    }
+
     /// How long to wait before try number `tries` (the first repetition is 1): exponential, with
     /// full jitter over its upper half, so that many transfers do not come back at once.
     pub fn wait_before(&self, tries: u32) -> Duration {
@@ -225,6 +242,17 @@ impl Intercept for Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_small_computer_does_less_at_once() {
+        let window = |tuning: &Tuning| tuning.range * tuning.ranges_at_once as u64;
+        for (mib, least, most) in [(416, 1, 4), (1023, 1, 4), (1024, 8, 16), (8192, 8, 16)] {
+            let tuning = Tuning::for_memory(mib << 20);
+            let window = window(&tuning) >> 20;
+            assert!((least..=most).contains(&window), "{mib} MiB: {window} MiB");
+            assert_eq!(tuning.at_once < 16, mib < 1024, "{mib} MiB");
+        }
+    }
 
     #[test]
     fn waits_double_and_are_bounded() {

@@ -1,7 +1,7 @@
 //! `offsite init`
 
 use super::view::{named_config, usual_places};
-use super::{Context, Exit, written};
+use super::{Context, Exit, wizard, written};
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
@@ -18,15 +18,18 @@ use std::path::{Path, PathBuf};
 /// changes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// Ask on the terminal for all of it, and try each answer at once
+    #[arg(long, conflicts_with_all = ["store", "source", "bucket", "credentials"])]
+    wizard: bool,
     /// The store's folder, on the drive
-    #[arg(long, value_name = "DIR")]
-    store: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "wizard")]
+    store: Option<PathBuf>,
     /// A name for the bucket: its folder on the drive
-    #[arg(long, value_name = "NAME")]
-    source: SourceName,
+    #[arg(long, value_name = "NAME", required_unless_present = "wizard")]
+    source: Option<SourceName>,
     /// The bucket
-    #[arg(long, value_name = "B")]
-    bucket: String,
+    #[arg(long, value_name = "B", required_unless_present = "wizard")]
+    bucket: Option<String>,
     /// The provider's S3 endpoint; omitted for AWS
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
@@ -39,7 +42,7 @@ pub(super) struct Args {
     /// Which versions: auto, current
     #[arg(long, value_name = "WHICH", default_value = "auto")]
     versions: String,
-    /// Where the key comes from: env, profile:NAME
+    /// Where the key lies: env, profile:NAME, process:COMMAND, systemd:NAME, vault:MOUNT/PATH
     #[arg(long, value_name = "WHERE", default_value = "env")]
     credentials: String,
     /// Plain http:// to another machine
@@ -50,6 +53,45 @@ pub(super) struct Args {
     allow_root_fs: bool,
 }
 
+/// What a store and a source are made from.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) store: PathBuf,
+    pub(super) source: SourceName,
+    pub(super) bucket: String,
+    pub(super) endpoint: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) prefix: Option<String>,
+    pub(super) versions: String,
+    pub(super) credentials: String,
+    pub(super) allow_http: bool,
+    pub(super) allow_root_fs: bool,
+}
+
+impl Args {
+    fn settings(self) -> Result<Settings> {
+        let settings = Settings {
+            store: self.store.unwrap_or_default(),
+            source: match self.source {
+                Some(source) => source,
+                None => SourceName::new("www")?,
+            },
+            bucket: self.bucket.unwrap_or_default(),
+            endpoint: self.endpoint,
+            region: self.region,
+            prefix: self.prefix,
+            versions: self.versions,
+            credentials: self.credentials,
+            allow_http: self.allow_http,
+            allow_root_fs: self.allow_root_fs,
+        };
+        match self.wizard {
+            true => wizard::ask(settings),
+            false => Ok(settings),
+        }
+    }
+}
+
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     let file = named_config(context)
         .or_else(|| usual_places().into_iter().next())
@@ -57,6 +99,8 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
             Error::new(Kind::Usage, "there is no place for the configuration")
                 .hint("name a file with -c FILE")
         })?;
+    let wizard = args.wizard;
+    let args = args.settings()?;
     let store = std::path::absolute(&args.store).map_err(|e| Error::io("find", &args.store, e))?;
     crate::credentials::Credentials::from(&args.credentials)?;
     let existing = existing(&file)?;
@@ -89,6 +133,9 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     write(&file, &text)?;
     let out = &mut context.out;
     say(out, &store, &file, &marker, &args).map_err(written)?;
+    if wizard {
+        say_timer(out, &file).map_err(written)?;
+    }
     Ok(Exit::Ok)
 }
 
@@ -102,7 +149,7 @@ fn existing(file: &Path) -> Result<Option<String>> {
 
 /// Whether the settings make a configuration, alone and together with the one that is there;
 /// which store that one is for.
-fn check(store: &Path, args: &Args, existing: Option<&str>) -> Result<Option<String>> {
+fn check(store: &Path, args: &Settings, existing: Option<&str>) -> Result<Option<String>> {
     let Some(text) = existing else {
         let text = format!(
             "[store]\npath = {}\n{}",
@@ -163,7 +210,7 @@ fn say(
     store: &Path,
     file: &Path,
     marker: &Marker,
-    args: &Args,
+    args: &Settings,
 ) -> std::io::Result<()> {
     let facts = &marker.facts;
     writeln!(
@@ -183,6 +230,23 @@ fn say(
     writeln!(out, "next: `offsite -c {} pull`", file.display())
 }
 
+/// The line that makes it happen every hour.
+fn say_timer(out: &mut dyn std::io::Write, file: &Path) -> std::io::Result<()> {
+    let unit = Path::new("/lib/systemd/system/offsite-pull.timer").exists()
+        || Path::new("/etc/systemd/system/offsite-pull.timer").exists();
+    if unit {
+        return writeln!(
+            out,
+            "then, every hour: `systemctl enable --now offsite-pull.timer`"
+        );
+    }
+    writeln!(
+        out,
+        "then, every hour: `(crontab -l; echo '17 * * * * offsite -c {} pull') | crontab -`",
+        file.display()
+    )
+}
+
 /// Where the smallest reserve suffices: a twentieth of a small drive.
 fn min_free(total: u64) -> String {
     let reserve = (total / 20).min(5 << 30);
@@ -196,7 +260,7 @@ fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
-fn store_section(store: &Path, marker: &Marker, args: &Args) -> String {
+fn store_section(store: &Path, marker: &Marker, args: &Settings) -> String {
     let path = quoted(&store.display().to_string());
     let (id, min_free) = (quoted(&marker.id), quoted(&min_free(marker.facts.total)));
     let root = if args.allow_root_fs { "" } else { "# " };
@@ -220,7 +284,7 @@ fn store_section(store: &Path, marker: &Marker, args: &Args) -> String {
     )
 }
 
-fn source_section(args: &Args) -> String {
+pub(super) fn source_section(args: &Settings) -> String {
     let mut text = format!(
         "[[source]]\n\
          name = {}\n\

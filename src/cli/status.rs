@@ -9,6 +9,7 @@ use crate::object::Clock;
 use crate::report;
 use crate::watch::{Health, Limits, Status};
 use jiff::SignedDuration;
+use serde::Serialize;
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -22,6 +23,14 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    status: &'a Status,
+    machine: Option<Machine>,
+}
+
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     let view = View::open(context, &args.store)?;
     let limits = view
@@ -33,12 +42,16 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
         });
     let status = night::status(&view.catalogue, &limits, &Clock::System)?;
     if args.json {
-        report::line(&mut context.out, &status).map_err(written)?;
+        let whole = Whole {
+            status: &status,
+            machine: Machine::read(),
+        };
+        report::line(&mut context.out, &whole).map_err(written)?;
     } else {
         let drive = report::drive(&view.reader)?;
         report::status(&mut context.out, &status, Some(&drive)).map_err(written)?;
         if let Some(machine) = Machine::read() {
-            let machine = report::machine(machine);
+            let machine = report::machine(&machine);
             writeln!(context.out, "machine: {machine}").map_err(written)?;
         }
     }

@@ -1,7 +1,7 @@
 //! A credential of systemd: a file that only the running service sees, decrypted by systemd on its
 //! way in (systemd.exec(5), "CREDENTIALS"; systemd-creds(1)).
 
-use super::text;
+use super::{keep, text};
 use crate::error::{Error, Kind, Result};
 use aws_credential_types::Credentials;
 use std::io::Read as _;
@@ -64,6 +64,41 @@ pub(super) fn handed(name: &str) -> Result<Option<Zeroizing<String>>> {
             format!("the systemd credential {name} cannot be read"),
         )
         .because(e.kind().to_string())),
+    }
+}
+
+/// Whether this computer is run by systemd (sd_booted(3)) and has its tool for credentials.
+pub(super) fn runs() -> bool {
+    let tool = std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder| folder.join("systemd-creds").exists())
+    });
+    tool && Path::new("/run/systemd/system").exists()
+}
+
+/// Whether the encrypted store has a credential `name`.
+pub(super) fn is_kept(name: &str) -> bool {
+    STORES
+        .iter()
+        .any(|store| Path::new(store).join(name).exists())
+}
+
+/// Encrypts `text` for this computer as the credential `name`; says in which file.
+pub(super) fn encrypt(name: &str, text: &str) -> Result<String> {
+    let [store, ..] = STORES;
+    let file = format!("{store}/{name}");
+    let mut command = Command::new("systemd-creds");
+    command.args(["encrypt", &format!("--name={name}"), "-", &file]);
+    let made = std::fs::create_dir_all(store).and_then(|()| keep::feed(command, text));
+    match made {
+        Ok(true) => Ok(file),
+        failed => {
+            let what = format!("systemd-creds cannot encrypt {file}");
+            let error = Error::new(Kind::Run, what).hint("is the root file system writable?");
+            Err(match failed {
+                Err(e) => error.because(e),
+                Ok(_) => error,
+            })
+        }
     }
 }
 

@@ -11,14 +11,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-/// Small objects under way at once.
-const AT_ONCE: usize = 16;
 /// Plan rows read at a time.
 pub(super) const ROWS: u32 = 256;
 /// So many refusals and nothing else: it is the key.
 const REFUSALS: u64 = 5;
 /// So many failures one after the other, and the bucket itself is asked whether it still answers.
-const FAILURES: u64 = 2 * AT_ONCE as u64;
+const FAILURES: u64 = 32;
 
 /// Takes rows of the plan and keeps transfers under way.
 pub(super) struct Dispatcher {
@@ -146,8 +144,11 @@ impl Dispatcher {
 
     // `&mut`, because SQLite's connection can be moved between threads and not shared.
     async fn lane(&mut self, lane: Lane) -> Result<()> {
-        let at_once = if lane.large { 1 } else { AT_ONCE };
-        let large = self.transfer.bucket.tuning().large;
+        let tuning = self.transfer.bucket.tuning();
+        let (at_once, large) = (
+            if lane.large { 1 } else { tuning.at_once.max(1) },
+            tuning.large,
+        );
         let mut tasks = JoinSet::new();
         let mut after = 0;
         'plan: loop {

@@ -51,13 +51,20 @@ pub fn status(out: &mut dyn Write, status: &Status, drive: Option<&str>) -> io::
 }
 
 /// The computer in a line.
-pub fn machine(machine: Machine) -> String {
-    format!(
+pub fn machine(machine: &Machine) -> String {
+    let mut text = format!(
         "{} of {} memory available, load {:.1}",
         bytes(machine.memory_available),
         bytes(machine.memory),
         machine.load
-    )
+    );
+    if let Some(degrees) = machine.temperature {
+        text.push_str(&format!(", {degrees:.0} °C"));
+    }
+    for complaint in &machine.complaints {
+        text.push_str(&format!("\nmachine: {complaint}"));
+    }
+    text
 }
 
 /// The drive in a line: where, how much room, which file system and store.
