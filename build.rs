@@ -5,7 +5,7 @@
 #![allow(clippy::print_stdout)] // how a build script answers
 
 /// What `tests/servers/setup.sh` can fetch.
-const TOOLS: [&str; 8] = [
+const TOOLS: [&str; 9] = [
     "seaweedfs",
     "rclone",
     "restic",
@@ -14,6 +14,7 @@ const TOOLS: [&str; 8] = [
     "gpg",
     "openssl",
     "mkfs",
+    "systemd",
 ];
 
 /// What a machine may not allow: `root` for loop devices, `mounts` for mount namespaces.

@@ -54,12 +54,18 @@ impl Seaweed {
 
     /// A server of one's own, ended when it is dropped.
     pub fn start() -> Seaweed {
+        Self::start_with(&[])
+    }
+
+    /// As [`Seaweed::start`], with keys beside the usual three: identities as its own
+    /// configuration has them.
+    pub fn start_with(identities: &[serde_json::Value]) -> Seaweed {
         let weed = tools::tool("seaweedfs");
         let version = tools::first_line(&weed, &["version"]);
         let mut problem = String::new();
         // A port that was free may be taken by someone else before the server has it.
         for _ in 0..3 {
-            match Self::attempt(&weed) {
+            match Self::attempt(&weed, identities) {
                 Ok(server) => {
                     let number = version.split_whitespace().nth(2).unwrap_or(&version);
                     tools::say(&format!("server: SeaweedFS {number} ran"));
@@ -90,8 +96,8 @@ impl Seaweed {
         bucket
     }
 
-    fn attempt(weed: &Path) -> Result<Seaweed, String> {
-        let folder = new_folder();
+    fn attempt(weed: &Path, identities: &[serde_json::Value]) -> Result<Seaweed, String> {
+        let folder = new_folder(identities);
         let log = folder.join("weed.log");
         let ports = free_ports();
         let output = File::create(&log).unwrap();
@@ -149,7 +155,7 @@ impl Drop for Seaweed {
 }
 
 /// A folder for one server: data, log and the keys' file.
-fn new_folder() -> PathBuf {
+fn new_folder(more: &[serde_json::Value]) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let folder = tools::folder()
@@ -163,11 +169,13 @@ fn new_folder() -> PathBuf {
             "actions": actions,
         })
     };
-    let identities = serde_json::json!({"identities": [
+    let usual = [
         identity(ADMIN, &["Admin", "Read", "List", "Write", "Tagging"]),
         identity(READ_ONLY, &["Read", "List"]),
         identity(WRITE_ONLY, &["Write"]),
-    ]});
+    ];
+    let identities: Vec<_> = usual.iter().chain(more).collect();
+    let identities = serde_json::json!({"identities": identities});
     std::fs::write(folder.join("s3.json"), identities.to_string()).unwrap();
     folder
 }

@@ -1,0 +1,110 @@
+//! The guide for beginners says what the program does: its commands are taken out and run.
+
+use crate::support::program::{Home, Running};
+use crate::{deploy, text};
+use offsite::demo::bucket::{Bucket, READER, Server};
+use offsite::object::Clock;
+use std::path::Path;
+use std::process::Command;
+
+/// What stands in boxes, without comments; a line that ends in a backslash and the next are one.
+fn commands() -> Vec<String> {
+    let guide = text("raspberry-pi/README.md").replace("\\\n", " ");
+    let boxes: Vec<_> = guide.split("```").skip(1).step_by(2).collect();
+    let lines = boxes.iter().flat_map(|block| block.lines().skip(1));
+    let bare = |line: &str| line.split("   #").next().unwrap().trim().to_owned();
+    lines.map(bare).filter(|line| !line.is_empty()).collect()
+}
+
+/// `sudo offsite …` and `sudo -u offsite offsite …`, in the guide's order.
+fn of_the_program() -> Vec<String> {
+    let all = commands();
+    let without_sudo = |line: &String| {
+        let rest = line
+            .strip_prefix("sudo -u offsite ")
+            .or_else(|| line.strip_prefix("sudo "))
+            .unwrap_or(line);
+        rest.starts_with("offsite ").then(|| rest.to_owned())
+    };
+    all.iter().filter_map(without_sudo).collect()
+}
+
+#[test]
+fn the_guide_works_from_the_store_to_the_verified_pull() {
+    let bucket = Bucket::new("my-backups", Clock::System);
+    bucket.put("site.tar.age", b"age-encryption.org/v1\n".repeat(1000));
+    let server = Server::start(vec![bucket], None).unwrap();
+    let home = Home::new();
+    let mut script = of_the_program().join("\n");
+    // Only what the guide leaves to its reader, or to systemd, is put in.
+    for (from, to) in [
+        ("/mnt/usb/offsite", home.store().to_str().unwrap()),
+        (
+            "/etc/offsite/offsite.toml init",
+            "$OFFSITE_CONFIG init --allow-root-fs",
+        ),
+        ("https://fra1.digitaloceanspaces.com", &server.endpoint()),
+        ("systemd:offsite-s3", "env\noffsite pull"),
+    ] {
+        assert!(script.contains(from), "{from} is not in\n{script}");
+        script = script.replace(from, to);
+    }
+    let bin = Path::new(env!("CARGO_BIN_EXE_offsite")).parent().unwrap();
+    let mut sh = Command::new("sh");
+    sh.args(["-euc", &script])
+        .current_dir(home.path())
+        .env_clear()
+        .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+        .env("HOME", home.path())
+        .env("OFFSITE_CONFIG", home.config())
+        .env("AWS_ACCESS_KEY_ID", READER.id)
+        .env("AWS_SECRET_ACCESS_KEY", READER.secret);
+    let told = Running::spawn(sh).finish().exits(0);
+    for words in ["1 stored", "all well", "site.tar.age", "1 files"] {
+        assert!(told.stdout.contains(words), "{words}: {}", told.stdout);
+    }
+}
+
+/// The other commands are for tools that are not here; what they say of ours is right.
+#[test]
+fn the_guide_names_the_units_the_credential_and_the_files_that_there_are() {
+    let all = commands().join("\n");
+    for unit in ["offsite-pull.timer", "offsite-status.timer"] {
+        assert!(all.contains(unit), "{unit}");
+        assert!(deploy(&format!("raspberry-pi/{unit}")).exists(), "{unit}");
+    }
+    let place = "systemd-creds encrypt --name=offsite-s3 - /etc/credstore.encrypted/offsite-s3";
+    assert!(all.contains(place));
+    assert!(text("raspberry-pi/offsite-pull.service").contains(place));
+    let fstab = text("raspberry-pi/drive/fstab");
+    let line = all
+        .lines()
+        .find_map(|line| line.strip_prefix("echo 'LABEL="));
+    let line = line.unwrap().split('\'').next().unwrap();
+    let words = |line: &str| {
+        line.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let same = |other: &str| {
+        other
+            .strip_prefix("LABEL=")
+            .is_some_and(|o| words(o) == words(line))
+    };
+    assert!(fstab.lines().any(same), "{line} is not in drive/fstab");
+    let guide = text("raspberry-pi/README.md");
+    let in_a_path = |c: char| c.is_ascii_alphanumeric() || "./-".contains(c);
+    for file in [
+        "build.sh",
+        "install.sh",
+        "user-data",
+        "drive/fstab",
+        "../policies/README.md",
+    ] {
+        let named = guide
+            .split(|c| !in_a_path(c))
+            .any(|word| word.trim_end_matches('.') == file);
+        assert!(named, "{file} is not named");
+        assert!(deploy("raspberry-pi").join(file).exists(), "{file}");
+    }
+}
