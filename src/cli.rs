@@ -8,6 +8,7 @@ mod generate;
 mod init;
 mod log;
 mod ls;
+mod notify;
 mod progress;
 mod pull;
 mod show;
@@ -46,6 +47,7 @@ enum Command {
     Show(show::Args),
     Log(log::Args),
     Ack(ack::Args),
+    Notify(notify::Args),
     Catalogue(catalogue::Args),
     Demo(demo::Args),
     Completions(generate::CompletionsArgs),
@@ -67,7 +69,7 @@ pub fn run() -> ExitCode {
         Err(usage) => {
             let _ = usage.print();
             let exit = if usage.use_stderr() {
-                Exit::Usage
+                status::usage(std::env::args_os())
             } else {
                 Exit::Ok
             };
@@ -95,6 +97,7 @@ fn dispatch(context: &mut Context, command: Command) -> Result<Exit> {
         Command::Show(args) => show::run(context, args),
         Command::Log(args) => log::run(context, args),
         Command::Ack(args) => ack::run(context, args),
+        Command::Notify(args) => notify::run(context, args),
         Command::Catalogue(args) => catalogue::run(context, args),
         Command::Demo(args) => demo::run(context, args),
         Command::Completions(args) => generate::completions(context, args),
@@ -114,6 +117,15 @@ fn say(error: &Error) -> Exit {
         let _ = writeln!(err, "  -> {}", crate::object::printable(hint));
     }
     Exit::of(error.kind())
+}
+
+/// Prints something that did not work and changes nothing of the exit code.
+fn warn(what: &str, error: &Error) {
+    let mut err = io::stderr().lock();
+    let _ = writeln!(err, "warning: {what}: {error}");
+    if let Some(hint) = error.way_out() {
+        let _ = writeln!(err, "  -> {}", crate::object::printable(hint));
+    }
 }
 
 /// A failure to write a result to standard output.

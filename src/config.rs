@@ -1,5 +1,9 @@
 //! The configuration: TOML into a checked [`Config`]. No network, no secrets.
 
+mod notify;
+
+pub use notify::{NotifyConfig, NtfyConfig, SecretPlace, SecretUrl, WebhookConfig};
+
 use crate::error::{Error, Kind, Result};
 use crate::http::is_loopback;
 use crate::object::SourceName;
@@ -16,6 +20,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// The buckets, in the file's order; at least one, names unique.
     pub sources: Vec<SourceConfig>,
+    /// Who is told how each run went.
+    pub notify: NotifyConfig,
     /// A source whose last complete pull is older than this is a finding.
     pub pull_overdue: Duration,
     /// A key in use for longer than this is a finding.
@@ -212,6 +218,8 @@ struct RawConfig {
     source: Vec<RawSource>,
     #[serde(default)]
     watch: RawWatch,
+    #[serde(default)]
+    notify: notify::RawNotify,
 }
 
 #[derive(Deserialize)]
@@ -294,6 +302,7 @@ impl RawConfig {
         Ok(Config {
             store: self.store.check()?,
             sources,
+            notify: self.notify.check()?,
             pull_overdue: span(self.watch.pull_overdue, PULL_OVERDUE)?,
             rotate_after: span(self.watch.rotate_after, ROTATE_AFTER)?,
         })
@@ -368,42 +377,57 @@ impl RawSource {
     }
 }
 
-/// `https` anywhere, `http` on loopback or where the owner allowed it: without TLS anyone on the
-/// way can read object names and hand out other bytes.
-fn check_endpoint(name: &SourceName, url: &str, allow_http: bool) -> Result<()> {
+/// What is wrong with a server's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrong {
+    /// It is none.
+    NoUrl,
+    /// It names no host.
+    NoHost,
+    /// A name or a password stands in it.
+    Password,
+    /// It is plain `http` to another machine, and the owner did not allow that.
+    Plain,
+}
+
+/// The host of an address that may be used: `https` anywhere, `http` on loopback or where the owner
+/// allowed it. Without TLS anyone on the way can read what is said and answer in the other's name.
+fn host_of(url: &str, allow_http: bool) -> Result<&str, Wrong> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.contains('@') {
-        return Err(Error::new(
-            Kind::Usage,
-            format!("source {name}: the endpoint holds a name or a password"),
-        )
-        .hint("write the endpoint without it; the key comes from `credentials`"));
-    }
     let host = match authority.strip_prefix('[') {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
     };
-    let loopback = is_loopback(host);
     match scheme {
-        _ if host.is_empty() => Err(Error::new(
-            Kind::Usage,
-            format!("source {name}: endpoint {url:?} names no host"),
-        )
-        .hint("write it whole, such as https://fra1.digitaloceanspaces.com")),
-        "https" => Ok(()),
-        "http" if loopback || allow_http => Ok(()),
-        "http" => Err(Error::new(
-            Kind::Usage,
-            format!("source {name}: endpoint {url} is not encrypted"),
-        )
-        .hint("use https://, or write allow_http = true if the network between is yours")),
-        _ => Err(Error::new(
-            Kind::Usage,
-            format!("source {name}: endpoint {url:?} is not a URL"),
-        )
-        .hint("write it with https://, such as https://fra1.digitaloceanspaces.com")),
+        _ if authority.contains('@') => Err(Wrong::Password),
+        _ if host.is_empty() => Err(Wrong::NoHost),
+        "https" => Ok(host),
+        "http" if allow_http || is_loopback(host) => Ok(host),
+        "http" => Err(Wrong::Plain),
+        _ => Err(Wrong::NoUrl),
     }
+}
+
+fn check_endpoint(name: &SourceName, url: &str, allow_http: bool) -> Result<()> {
+    let whole = "write it whole, such as https://fra1.digitaloceanspaces.com";
+    let (what, way_out) = match host_of(url, allow_http) {
+        Ok(_) => return Ok(()),
+        Err(Wrong::Password) => (
+            "the endpoint holds a name or a password".to_owned(),
+            "write the endpoint without it; the key comes from `credentials`",
+        ),
+        Err(Wrong::NoHost) => (format!("endpoint {url:?} names no host"), whole),
+        Err(Wrong::Plain) => (
+            format!("endpoint {url} is not encrypted"),
+            "use https://, or write allow_http = true if the network between is yours",
+        ),
+        Err(Wrong::NoUrl) => (
+            format!("endpoint {url:?} is not a URL"),
+            "write it with https://, such as https://fra1.digitaloceanspaces.com",
+        ),
+    };
+    Err(Error::new(Kind::Usage, format!("source {name}: {what}")).hint(way_out))
 }
 
 fn parse_duration(text: &str) -> Result<Duration> {

@@ -8,9 +8,12 @@
 
 mod files;
 mod keep;
+mod single;
 mod systemd;
 mod text;
 mod vault;
+
+pub use single::{Text, handed_by_systemd, variable};
 
 use crate::error::{Error, Kind, Result};
 use crate::http;

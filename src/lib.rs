@@ -45,7 +45,7 @@
 //! - [`home`]: the drive and its catalogue, kept in step
 //! - [`pull`], [`upkeep`], [`watch`]: bringing home, looking after, judging; never each other
 //! - [`night`]: the order of one run
-//! - [`machine`], [`report`], [`demo`]: rendering, and the story
+//! - [`machine`], [`report`], [`notify`], [`demo`]: rendering, telling, and the story
 //! - [`cli`]: clap, exit codes, the terminal
 
 pub mod bucket;
@@ -61,6 +61,7 @@ pub mod home;
 pub mod http;
 pub mod machine;
 pub mod night;
+pub mod notify;
 pub mod object;
 pub mod outcome;
 pub mod pull;

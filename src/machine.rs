@@ -19,6 +19,17 @@ pub struct Machine {
     pub complaints: Vec<&'static str>,
 }
 
+/// The computer's name, as it calls itself: plain characters only, since anything may be set there.
+pub fn name() -> String {
+    let name = System::host_name().unwrap_or_default();
+    let plain = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
+    let name: String = name.chars().filter(plain).take(64).collect();
+    match name.is_empty() {
+        true => "this computer".to_owned(),
+        false => name,
+    }
+}
+
 impl Machine {
     /// Reads the facts from the kernel; none where it does not tell.
     pub fn read() -> Option<Self> {

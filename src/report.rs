@@ -4,11 +4,14 @@
 //! its way into text; JSON goes through [`line`] or [`lines`], which escape what JSON lets pass.
 
 mod json;
+mod nagios;
 mod text;
 
 pub use json::{
     change_json, event_json, finding_json, line, lines, run_json, sum_json, version_json,
 };
+pub use nagios::{nagios, nagios_unknown};
 pub use text::{
-    bytes, drive, events, machine, outcome, plan_line, plan_sum, runs, show, status, version_line,
+    bytes, drive, events, findings, machine, outcome, plan_line, plan_sum, runs, show, status,
+    version_line, words,
 };

@@ -22,6 +22,44 @@ pub enum Exit {
     Locked,
     /// The copy itself is damaged.
     Damaged,
+    /// `status --nagios`: codes of their own. Never one of several.
+    Monitoring(Monitoring),
+}
+
+/// What a monitoring plugin says (Monitoring Plugins Development Guidelines, "Plugin Return
+/// Codes").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Monitoring {
+    /// All well.
+    Ok,
+    /// Look at it when there is time.
+    Warning,
+    /// Look now.
+    Critical,
+    /// It could not be judged.
+    Unknown,
+}
+
+impl Monitoring {
+    /// The number that a plugin ends with.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Warning => 1,
+            Self::Critical => 2,
+            Self::Unknown => 3,
+        }
+    }
+
+    /// The word that its line begins with.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Warning => "WARNING",
+            Self::Critical => "CRITICAL",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
 }
 
 /// The table as `--help` and the manual print it.
@@ -60,6 +98,7 @@ impl Exit {
             Self::Store => 5,
             Self::Locked => 6,
             Self::Damaged => 7,
+            Self::Monitoring(state) => state.code(),
         }
     }
 

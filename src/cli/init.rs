@@ -280,7 +280,20 @@ fn store_section(store: &Path, marker: &Marker, args: &Settings) -> String {
          # A source whose last complete pull is older than this is a finding.\n\
          # pull_overdue = \"36h\"\n\
          # A key in use for longer than this is a finding: make a new one, then revoke the old.\n\
-         # rotate_after = \"90d\"\n"
+         # rotate_after = \"90d\"\n\
+         \n\
+         # Who is told how each run went; `offsite notify --test` tries it out.\n\
+         # [notify]\n\
+         # healthcheck = \"https://hc-ping.com/your-uuid\"\n\
+         # command = [\"/usr/local/bin/offsite-mail\"]  # a program; JSON comes on its standard input\n\
+         # timeout = \"10s\"  # of one attempt to tell somebody\n\
+         # allow_http = true  # plain http:// to another machine\n\
+         # [notify.webhook]\n\
+         # url = \"https://example.org/offsite\"\n\
+         # secret = \"systemd:offsite-webhook\"  # or \"env:NAME\"\n\
+         # [notify.ntfy]\n\
+         # url = \"https://ntfy.sh/your-topic\"\n\
+         # token = \"env:NTFY_TOKEN\"\n"
     )
 }
 

@@ -1,16 +1,18 @@
 //! `offsite pull`
 
 use super::progress::Progress;
-use super::view::read_config;
-use super::{Context, Exit, say, written};
+use super::view::{limits, read_config};
+use super::{Context, Exit, say, warn, written};
 use crate::config::{Config, SourceConfig};
 use crate::credentials::Credentials;
 use crate::error::{Error, Kind, Result};
 use crate::home::Home;
-use crate::night::Night;
+use crate::night::{self, Night};
+use crate::notify::{Course, Message, Notifier, Turn};
 use crate::object::{Clock, SourceName};
 use crate::outcome::{Ended, Outcome, Stop};
 use crate::report;
+use std::io::Write as _;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 
@@ -33,35 +35,111 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     let config = read_config(context)?;
-    let sources = config.select(&args.sources)?;
     let night = Night {
         runtime: runtime()?,
         clock: Clock::System,
         stop: stop_on_signals()?,
         reporter: Arc::new(Progress::new()),
     };
-    let mut home = Home::open(&config.store, Clock::System)?;
-    let mut exit = Exit::Ok;
-    for source in sources {
-        if night.stop.requested() {
-            exit = exit.and(Exit::Partial);
-            break;
+    let notifier = Notifier::new(&config.notify, night.runtime.handle());
+    let mut run = Run {
+        sources: config.select(&args.sources)?,
+        // Who only looks tells nobody.
+        told: (!args.dry_run && notifier.has_somebody()).then_some(notifier),
+        config: &config,
+        night: &night,
+        args,
+        course: Course::default(),
+        unjudged: None,
+    };
+    let came_to = run.whole(context);
+    // Telling may take a while: what there is to read is shown before.
+    let _ = context.out.flush();
+    run.tell(came_to.as_ref().err());
+    came_to
+}
+
+/// One run over all its sources.
+struct Run<'c> {
+    config: &'c Config,
+    night: &'c Night,
+    sources: Vec<&'c SourceConfig>,
+    args: Args,
+    told: Option<Notifier<'c>>,
+    course: Course,
+    /// Why it is not known how the copy stands.
+    unjudged: Option<Error>,
+}
+
+impl Run<'_> {
+    fn whole(&mut self, context: &mut Context) -> Result<Exit> {
+        let mut home = Home::open(&self.config.store, Clock::System)?;
+        self.course.store = Some(home.store().marker().id.clone());
+        if let Some(notifier) = &mut self.told {
+            notifier.start();
         }
-        let turn = match args.dry_run {
-            true => dry_run(context, &mut home, &night, source, args.json),
-            false => pull(context, &mut home, &night, source),
+        let mut exit = Exit::Ok;
+        for source in self.sources.clone() {
+            if self.night.stop.requested() {
+                self.course.cut_short = true;
+                exit = exit.and(Exit::Partial);
+                break;
+            }
+            // One source that fails does not keep the others from their turn.
+            exit = exit.and(match self.args.dry_run {
+                true => dry_run(context, &mut home, self.night, source, self.args.json)
+                    .unwrap_or_else(|error| say(&error)),
+                false => self.turn(context, &mut home, source),
+            });
+            if exit == Exit::Store && home.store().still_there().is_err() {
+                return Ok(exit);
+            }
+        }
+        if self.told.is_some() {
+            self.judge(&home);
+        }
+        if home.catalogue().open_alarms()? > 0 {
+            exit = exit.and(Exit::Alarm);
+        }
+        home.close()?;
+        Ok(exit)
+    }
+
+    fn turn(&mut self, context: &mut Context, home: &mut Home, source: &SourceConfig) -> Exit {
+        let came_to = pull(home, self.night, source);
+        let exit = match &came_to {
+            Ok(outcome) => show(context, outcome).unwrap_or_else(|error| say(&error)),
+            Err(error) => say(error),
         };
-        // One source that fails does not keep the others from their turn.
-        exit = exit.and(turn.unwrap_or_else(|error| say(&error)));
-        if exit == Exit::Store && home.store().still_there().is_err() {
-            return Ok(exit);
+        let source = source.name.clone();
+        self.course.turns.push(Turn { source, came_to });
+        exit
+    }
+
+    fn judge(&mut self, home: &Home) {
+        match night::status(home.catalogue(), &limits(self.config), &self.night.clock) {
+            Ok(status) => self.course.standing = Some(status),
+            Err(error) => self.unjudged = Some(error),
         }
     }
-    if home.catalogue().open_alarms()? > 0 {
-        exit = exit.and(Exit::Alarm);
+
+    /// Tells everybody, the store being closed. Nothing here changes the exit code.
+    fn tell(&mut self, failure: Option<&Error>) {
+        let Some(notifier) = self.told.take() else {
+            return;
+        };
+        if failure.is_some_and(|error| error.kind() == Kind::Locked) {
+            // The run that holds the lock tells how it went; two that meet are ordinary life.
+            return;
+        }
+        let ended_by = failure.or(self.unjudged.as_ref());
+        let message = Message::about(&self.course, ended_by, self.night.clock.now());
+        for told in notifier.end(&message) {
+            if let Err(error) = told.taken {
+                warn(&format!("the {} was not told", told.whom), &error);
+            }
+        }
     }
-    home.close()?;
-    Ok(exit)
 }
 
 fn dry_run(
@@ -88,19 +166,17 @@ fn dry_run(
     Ok(Exit::Ok)
 }
 
-fn pull(
-    context: &mut Context,
-    home: &mut Home,
-    night: &Night,
-    source: &SourceConfig,
-) -> Result<Exit> {
+fn pull(home: &mut Home, night: &Night, source: &SourceConfig) -> Result<Outcome> {
     let job = night.job(source, &Credentials::from(&source.credentials)?)?;
-    let outcome = night.pull(home, &job)?;
-    report::outcome(&mut context.out, &outcome).map_err(written)?;
+    night.pull(home, &job)
+}
+
+fn show(context: &mut Context, outcome: &Outcome) -> Result<Exit> {
+    report::outcome(&mut context.out, outcome).map_err(written)?;
     if let Some(failure) = &outcome.failure {
         say(failure);
     }
-    Ok(exit_of(&outcome))
+    Ok(exit_of(outcome))
 }
 
 /// The exit code that one source's outcome asks for.

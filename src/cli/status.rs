@@ -1,6 +1,7 @@
 //! `offsite status`
 
-use super::view::{StoreArg, View};
+use super::exit::Monitoring;
+use super::view::{StoreArg, View, limits};
 use super::{Context, Exit, written};
 use crate::error::Result;
 use crate::machine::Machine;
@@ -8,10 +9,9 @@ use crate::night;
 use crate::object::Clock;
 use crate::report;
 use crate::watch::{Health, Limits, Status};
-use jiff::SignedDuration;
 use serde::Serialize;
+use std::ffi::OsString;
 use std::io::Write as _;
-use std::time::Duration;
 
 /// Say how the copy stands: what is wrong first, with the next step
 #[derive(Debug, clap::Args)]
@@ -21,6 +21,12 @@ pub(super) struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Print one line for a monitor, as a Nagios plugin does
+    ///
+    /// The exit codes are then those of the Monitoring Plugins: 0 OK, 1 WARNING, 2 CRITICAL (a
+    /// failed run, an alarm), 3 UNKNOWN (no configuration, no store).
+    #[arg(long, conflicts_with = "json")]
+    nagios: bool,
 }
 
 /// What `--json` prints.
@@ -32,15 +38,11 @@ struct Whole<'a> {
 }
 
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
+    if args.nagios {
+        return nagios(context, &args.store);
+    }
     let view = View::open(context, &args.store)?;
-    let limits = view
-        .config
-        .as_ref()
-        .map_or_else(Limits::default, |config| Limits {
-            overdue: span(config.pull_overdue),
-            rotate_after: span(config.rotate_after),
-        });
-    let status = night::status(&view.catalogue, &limits, &Clock::System)?;
+    let status = judge(&view)?;
     if args.json {
         let whole = Whole {
             status: &status,
@@ -58,8 +60,41 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     Ok(exit_of(&status))
 }
 
-fn span(setting: Duration) -> SignedDuration {
-    SignedDuration::try_from(setting).unwrap_or(SignedDuration::MAX)
+fn judge(view: &View) -> Result<Status> {
+    let limits = view.config.as_ref().map_or_else(Limits::default, limits);
+    night::status(&view.catalogue, &limits, &Clock::System)
+}
+
+/// A monitor reads one line and the exit code: what went wrong is said in both.
+fn nagios(context: &mut Context, store: &StoreArg) -> Result<Exit> {
+    let status = View::open(context, store).and_then(|view| judge(&view));
+    let state = match &status {
+        Ok(status) => monitoring(status.verdict),
+        Err(_) => Monitoring::Unknown,
+    };
+    let (out, word) = (&mut context.out, state.word());
+    match &status {
+        Ok(status) => report::nagios(out, word, status, Clock::System.now()),
+        Err(error) => report::nagios_unknown(out, word, &error.to_string()),
+    }
+    .map_err(written)?;
+    Ok(Exit::Monitoring(state))
+}
+
+/// What a wrong command line ends with: a monitor would take our 2 for an alarm.
+pub(super) fn usage(mut typed: impl Iterator<Item = OsString>) -> Exit {
+    match typed.any(|word| word == "--nagios") {
+        true => Exit::Monitoring(Monitoring::Unknown),
+        false => Exit::Usage,
+    }
+}
+
+fn monitoring(verdict: Health) -> Monitoring {
+    match verdict {
+        Health::Ok => Monitoring::Ok,
+        Health::Warning => Monitoring::Warning,
+        Health::Error | Health::Alarm => Monitoring::Critical,
+    }
 }
 
 fn exit_of(status: &Status) -> Exit {

@@ -6,6 +6,8 @@ use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::object::{SourceName, Timestamp};
 use crate::store::{Reader, Store};
+use crate::watch::Limits;
+use jiff::SignedDuration;
 use std::path::{Path, PathBuf};
 
 /// The option that every reading command takes.
@@ -62,6 +64,15 @@ impl View {
         let names: Vec<&str> = known.iter().map(|row| row.name.as_str()).collect();
         let what = format!("there is no source {wanted} in this store");
         Err(Error::new(Kind::Usage, what).hint(format!("it has: {}", names.join(", "))))
+    }
+}
+
+/// From when on something is a finding, as the configuration says.
+pub(super) fn limits(config: &Config) -> Limits {
+    let span = |setting| SignedDuration::try_from(setting).unwrap_or(SignedDuration::MAX);
+    Limits {
+        overdue: span(config.pull_overdue),
+        rotate_after: span(config.rotate_after),
     }
 }
 

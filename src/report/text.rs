@@ -25,22 +25,8 @@ const SHOWN: usize = 20;
 
 /// `offsite status`: the verdict, what is wrong with the next step, each source, the drive.
 pub fn status(out: &mut dyn Write, status: &Status, drive: Option<&str>) -> io::Result<()> {
-    let words = match status.verdict {
-        Health::Ok => "all well",
-        Health::Warning => "something wants a look",
-        Health::Error => "the last run failed",
-        Health::Alarm => "ALARM: look now",
-    };
-    writeln!(out, "{words}")?;
-    for found in status.findings.iter().take(SHOWN) {
-        finding(out, found)?;
-    }
-    if let Some(more @ 1..) = status.findings.len().checked_sub(SHOWN) {
-        writeln!(
-            out,
-            "\n… and {more} more findings: `offsite status --json` has all"
-        )?;
-    }
+    writeln!(out, "{}", words(status.verdict))?;
+    findings(out, &status.findings)?;
     for source in &status.sources {
         source_lines(out, source)?;
     }
@@ -48,6 +34,30 @@ pub fn status(out: &mut dyn Write, status: &Status, drive: Option<&str>) -> io::
         writeln!(out, "\ndrive: {drive}")?;
     }
     Ok(())
+}
+
+/// The verdict in a few words.
+pub fn words(verdict: Health) -> &'static str {
+    match verdict {
+        Health::Ok => "all well",
+        Health::Warning => "something wants a look",
+        Health::Error => "the last run failed",
+        Health::Alarm => "ALARM: look now",
+    }
+}
+
+/// What is wrong, with the evidence and the next step: the first of it, where there is much.
+pub fn findings(out: &mut dyn Write, all: &[FindingRecord]) -> io::Result<()> {
+    for found in all.iter().take(SHOWN) {
+        finding(out, found)?;
+    }
+    match all.len().checked_sub(SHOWN) {
+        Some(more @ 1..) => writeln!(
+            out,
+            "\n… and {more} more findings: `offsite status --json` has all"
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// The computer in a line.
