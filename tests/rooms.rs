@@ -100,6 +100,7 @@ const DOORS: [Door; 11] = [
             "clap_complete::",
             "indicatif::",
             "ctrlc::",
+            "rpassword::",
             "env_logger::",
         ],
         behind: &["cli"],
@@ -143,8 +144,8 @@ const DOORS: [Door; 11] = [
     },
     Door {
         words: &["reqwest::"],
-        behind: &["credentials", "notify"],
-        why: "besides the bucket only Vault and those who are told are spoken to",
+        behind: &["credentials", "http", "notify"],
+        why: "besides the bucket only Vault and those who are told are spoken to, and an endpoint tried",
     },
 ];
 

@@ -11,10 +11,12 @@ use support::{Embedded, Running};
 const WRONG: &str = "canary-secret-that-is-wrong-0000";
 
 /// Every command, at its most talkative.
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 11] = [
     &["pull", "--dry-run"],
     &["pull"],
     &["status"],
+    &["status", "--nagios"],
+    &["notify", "--test"],
     &["ls", "--versions"],
     &["show", "a.age"],
     &["log"],

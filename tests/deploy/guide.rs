@@ -36,6 +36,16 @@ fn the_guide_works_from_the_store_to_the_verified_pull() {
     let server = Server::start(vec![bucket], None).unwrap();
     let home = Home::new();
     let mut script = of_the_program().join("\n");
+    // What the service would be handed: the two lines that the guide has its reader paste.
+    let credential = home.path().join("offsite-s3");
+    let pasted = commands();
+    let key = |name: &str, value: &str| {
+        let line = pasted.iter().find(|line| line.starts_with(name)).unwrap();
+        line.replace("AKIA...", value).replace("...", value)
+    };
+    let id = key("aws_access_key_id", READER.id);
+    let secret = key("aws_secret_access_key", READER.secret);
+    std::fs::write(&credential, format!("{id}\n{secret}\n")).unwrap();
     // Only what the guide leaves to its reader, or to systemd, is put in.
     for (from, to) in [
         ("/mnt/usb/offsite", home.store().to_str().unwrap()),
@@ -44,7 +54,7 @@ fn the_guide_works_from_the_store_to_the_verified_pull() {
             "$OFFSITE_CONFIG init --allow-root-fs",
         ),
         ("https://fra1.digitaloceanspaces.com", &server.endpoint()),
-        ("systemd:offsite-s3", "env\noffsite pull"),
+        ("systemd:offsite-s3", "systemd:offsite-s3\noffsite pull"),
     ] {
         assert!(script.contains(from), "{from} is not in\n{script}");
         script = script.replace(from, to);
@@ -57,8 +67,7 @@ fn the_guide_works_from_the_store_to_the_verified_pull() {
         .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
         .env("HOME", home.path())
         .env("OFFSITE_CONFIG", home.config())
-        .env("AWS_ACCESS_KEY_ID", READER.id)
-        .env("AWS_SECRET_ACCESS_KEY", READER.secret);
+        .env("CREDENTIALS_DIRECTORY", home.path());
     let told = Running::spawn(sh).finish().exits(0);
     for words in ["1 stored", "all well", "site.tar.age", "1 files"] {
         assert!(told.stdout.contains(words), "{words}: {}", told.stdout);
