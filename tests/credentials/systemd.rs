@@ -1,7 +1,7 @@
 //! A systemd credential: as the service sees it, and as root at a terminal does, through the real
 //! `systemd-creds` with a host key of the test's own.
 
-use crate::support::mounts::Namespace;
+use crate::support::{mounts::Namespace, tool};
 use crate::{bare, errors, lines, quiet, world};
 use offsite::demo::bucket::READER;
 use std::path::Path;
@@ -33,12 +33,17 @@ fn the_service_finds_it_in_its_own_folder() {
 #[test]
 #[cfg_attr(without_root, ignore = "OFFSITE_TEST_WITHOUT names root")]
 #[cfg_attr(without_mounts, ignore = "OFFSITE_TEST_WITHOUT names mounts")]
+#[cfg_attr(without_systemd, ignore = "OFFSITE_TEST_WITHOUT names systemd")]
 fn root_at_a_terminal_reads_it_through_systemd_creds() {
     let world = world("systemd:offsite-s3");
     let space = Namespace::new();
     // The host key and the store are the test's own, and gone with the namespace.
     space.sh("mkdir -p /var/lib/systemd && mount -t tmpfs none /var/lib/systemd && mount -t tmpfs none /run");
-    let pull = || quiet(space.inside(&bare(&world, &["pull"])));
+    let pull = || {
+        let mut pull = bare(&world, &["pull"]);
+        pull.env("PATH", path());
+        quiet(space.inside(&pull))
+    };
     let said = errors(&pull().exits(2));
     assert!(
         said.contains("systemd-creds encrypt --name=offsite-s3"),
@@ -57,6 +62,13 @@ fn root_at_a_terminal_reads_it_through_systemd_creds() {
     assert!(said.contains("under its own name"), "{said}");
 }
 
+/// `PATH` with systemd's tools on it, wherever they are.
+fn path() -> std::ffi::OsString {
+    let tools = tool("systemd").parent().unwrap().to_owned();
+    let usual = std::env::var_os("PATH").unwrap();
+    std::env::join_paths([tools].into_iter().chain(std::env::split_paths(&usual))).unwrap()
+}
+
 fn encrypt(space: &Namespace, name: &str, text: &str) {
     let file = format!("/run/credstore.encrypted/{name}");
     space.sh("mkdir -p /run/credstore.encrypted");
@@ -69,7 +81,7 @@ fn encrypt(space: &Namespace, name: &str, text: &str) {
             "-",
             &file,
         ])
-        .env("PATH", std::env::var_os("PATH").unwrap());
+        .env("PATH", path());
     let mut child = space
         .inside(&encrypt)
         .stdin(Stdio::piped())
