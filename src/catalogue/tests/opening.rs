@@ -4,17 +4,22 @@ use super::*;
 use crate::error::Kind;
 use std::path::Path;
 
+/// Catalogues of each version are on drives: a change is a new entry of MIGRATIONS.
 #[test]
 fn the_schema_is_pinned() {
-    let digest = ring::digest::digest(
-        &ring::digest::SHA256,
-        include_str!("../schema.sql").as_bytes(),
-    );
-    // Catalogues of this schema are on drives: a change is a new entry of MIGRATIONS.
-    assert_eq!(
-        data_encoding::HEXLOWER.encode(digest.as_ref()),
-        "3f5e6ada46997cecfc343eebb2abedfcadfc1294e9283ea73cc9b36fa30ebd1f"
-    );
+    for (step, pinned) in [
+        (
+            include_str!("../schema.sql"),
+            "3f5e6ada46997cecfc343eebb2abedfcadfc1294e9283ea73cc9b36fa30ebd1f",
+        ),
+        (
+            include_str!("../keys.sql"),
+            "2fc8dfda38fa3d33a318f772a319bbaa6706bca2d581c86b44b42ca95f0bfe1a",
+        ),
+    ] {
+        let digest = ring::digest::digest(&ring::digest::SHA256, step.as_bytes());
+        assert_eq!(data_encoding::HEXLOWER.encode(digest.as_ref()), pinned);
+    }
 }
 
 /// A copy of a catalogue as a pulled cable leaves it, in a folder where it cannot be opened in
