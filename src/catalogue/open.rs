@@ -191,6 +191,8 @@ fn open_copy(path: &Path) -> Result<Catalogue> {
     // Writable, because SQLite finishes or undoes the interrupted transaction first.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(&copy, flags).map_err(|e| fault(path, e))?;
+    // Before anything is done to it: the file may come from anybody's drive.
+    set_up(&db, path)?;
     if schema_version(&db, path)? > 0 {
         migrate(&mut db, path)?;
     }
