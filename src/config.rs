@@ -1,14 +1,15 @@
 //! The configuration: TOML into a checked [`Config`]. No network, no secrets.
 
+mod filter;
 mod notify;
 
+pub use filter::{Filter, glob_set};
 pub use notify::{NotifyConfig, NtfyConfig, SecretPlace, SecretUrl, WebhookConfig};
 
 use crate::error::{Error, Kind, Result};
 use crate::http::is_loopback;
 use crate::object::SourceName;
 use bytesize::ByteSize;
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -74,66 +75,6 @@ pub enum Addressing {
     Path,
     /// `https://bucket.endpoint/key`.
     Virtual,
-}
-
-/// Which keys of a bucket belong to a source: those under the prefix that some `include` glob
-/// matches (or any, without one) and no `exclude` glob does. `*` matches within a folder, `**`
-/// across folders.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    prefix: String,
-    include: Option<GlobSet>,
-    exclude: GlobSet,
-}
-
-impl Filter {
-    /// A checked filter, or which glob is no glob.
-    pub fn new(prefix: &str, include: &[String], exclude: &[String]) -> Result<Self> {
-        Ok(Self {
-            prefix: prefix.to_owned(),
-            include: match include {
-                [] => None,
-                globs => Some(glob_set(globs)?),
-            },
-            exclude: glob_set(exclude)?,
-        })
-    }
-
-    /// The prefix that the listing asks for.
-    pub fn prefix(&self) -> &str {
-        &self.prefix
-    }
-
-    /// Whether `key` belongs to the source.
-    pub fn takes(&self, key: &str) -> bool {
-        key.starts_with(&self.prefix)
-            && self
-                .include
-                .as_ref()
-                .is_none_or(|globs| globs.is_match(key))
-            && !self.exclude.is_match(key)
-    }
-}
-
-/// The globs as one matcher over whole keys: `*` stays within a folder, `**` does not.
-///
-/// Also what `ls PATTERN` means by a pattern.
-pub fn glob_set(globs: &[String]) -> Result<GlobSet> {
-    let mut set = GlobSetBuilder::new();
-    for glob in globs {
-        let bad = |e: globset::Error| {
-            Error::new(Kind::Usage, format!("{glob:?} is not a pattern"))
-                .because(e.kind().to_string())
-                .hint("patterns: * within a folder, ** across folders, ?, [a-z], {this,that}")
-        };
-        let glob = GlobBuilder::new(glob)
-            .literal_separator(true)
-            .build()
-            .map_err(bad)?;
-        set.add(glob);
-    }
-    set.build()
-        .map_err(|e| Error::new(Kind::Usage, "these patterns are too large together").because(e))
 }
 
 impl Config {

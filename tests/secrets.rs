@@ -5,7 +5,7 @@ mod support;
 
 use offsite::demo::bucket::READER;
 use std::fs;
-use std::path::Path;
+use support::program::each_file;
 use support::{Embedded, Running};
 
 const WRONG: &str = "canary-secret-that-is-wrong-0000";
@@ -24,18 +24,6 @@ const COMMANDS: [&[&str]; 11] = [
     &["log", "--verify"],
     &["catalogue", "check", "--deep"],
 ];
-
-/// Every file below `folder`, and its bytes.
-fn each_file(folder: &Path, see: &mut dyn FnMut(&Path, &[u8])) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            each_file(&path, see);
-        } else {
-            see(&path, &fs::read(&path).unwrap());
-        }
-    }
-}
 
 fn holds(bytes: &[u8], secret: &str) -> bool {
     bytes.windows(secret.len()).any(|w| w == secret.as_bytes())

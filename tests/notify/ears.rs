@@ -169,18 +169,6 @@ pub(crate) fn tell(home: &Home, notify: &str) {
     fs::write(home.config(), text).unwrap();
 }
 
-/// Every file below `folder`, and its bytes.
-pub(crate) fn each_file(folder: &Path, see: &mut dyn FnMut(&Path, &[u8])) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            each_file(&path, see);
-        } else {
-            see(&path, &fs::read(&path).unwrap());
-        }
-    }
-}
-
 /// Runs a python3 program with `input`, and gives back what it printed.
 #[track_caller]
 pub(crate) fn python(program: &str, args: &[&str], path: Option<&Path>, input: &str) -> String {

@@ -1,6 +1,7 @@
 //! Ears that do not listen: whatever they do, the run is the same, and no address leaks.
 
-use crate::ears::{Ear, Manner, each_file, nobody, tell, telling};
+use crate::ears::{Ear, Manner, nobody, tell, telling};
+use crate::support::program::each_file;
 use crate::support::{Embedded, Output, Running};
 use std::collections::BTreeMap;
 use std::fs;

@@ -202,3 +202,15 @@ impl Drop for Running {
         }
     }
 }
+
+/// Every file below `folder`, and its bytes.
+pub fn each_file(folder: &Path, see: &mut dyn FnMut(&Path, &[u8])) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            each_file(&path, see);
+        } else {
+            see(&path, &std::fs::read(&path).unwrap());
+        }
+    }
+}
