@@ -5,8 +5,9 @@
 #![allow(clippy::print_stdout)] // how a build script answers
 
 /// What `tests/servers/setup.sh` can fetch.
-const TOOLS: [&str; 9] = [
+const TOOLS: [&str; 10] = [
     "seaweedfs",
+    "moto",
     "rclone",
     "restic",
     "age",

@@ -7,6 +7,7 @@ mod exit;
 mod generate;
 mod init;
 mod log;
+mod logger;
 mod ls;
 mod notify;
 mod progress;
@@ -63,7 +64,7 @@ struct Context {
 /// Parses the arguments, runs the command, and turns what it came to into an exit code.
 pub fn run() -> ExitCode {
     without_core_dumps();
-    env_logger::Builder::from_env(env_logger::Env::new().filter_or("RUST_LOG", "off")).init();
+    logger::start();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => {

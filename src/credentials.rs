@@ -8,6 +8,7 @@
 
 mod files;
 mod keep;
+mod profile;
 mod single;
 mod systemd;
 mod text;
@@ -16,14 +17,12 @@ mod vault;
 pub use single::{Text, handed_by_systemd, variable};
 
 use crate::error::{Error, Kind, Result};
-use crate::http;
 use crate::object::KeyPrint;
 use aws_config::credential_process::CredentialProcessProvider;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::profile::ProfileFileCredentialsProvider;
-use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use profile::Profile;
 use std::fmt;
 use tokio::sync::OnceCell;
 use vault::Place;
@@ -71,7 +70,7 @@ impl Origin {
             }
             Self::Profile(name) => {
                 files::only_ours()?;
-                SharedCredentialsProvider::new(profile(name)?)
+                SharedCredentialsProvider::new(Profile::new(name)?)
             }
             Self::Process(command) => {
                 SharedCredentialsProvider::new(CredentialProcessProvider::new(command.clone()))
@@ -82,18 +81,6 @@ impl Origin {
             }),
         })
     }
-}
-
-/// A profile may sign in by SSO or assume a role: that goes over the network, with our own TLS.
-fn profile(name: &str) -> Result<ProfileFileCredentialsProvider> {
-    let network = ProviderConfig::without_region().with_http_client(http::client(None)?);
-    Ok(ProfileFileCredentialsProvider::builder()
-        .configure(&network)
-        .profile_name(name)
-        // A profile may say `credential_source = Ec2InstanceMetadata`.
-        .with_custom_provider("Ec2InstanceMetadata", Refused)
-        .with_custom_provider("EcsContainer", Refused)
-        .build())
 }
 
 impl Credentials {
@@ -146,7 +133,7 @@ impl Credentials {
                 format!("there is no key: profile {name:?} of the shared AWS files has none that works here"),
             )
             .because(words(error))
-            .hint("the profile stands in ~/.aws/credentials (or $AWS_SHARED_CREDENTIALS_FILE) with aws_access_key_id and aws_secret_access_key"),
+            .hint(format!("the profile stands in ~/.aws/credentials (or $AWS_SHARED_CREDENTIALS_FILE) with aws_access_key_id and aws_secret_access_key; one that signs in by SSO needs `aws sso login --profile {name}` first")),
             Origin::Process(_) => Error::new(
                 Kind::Usage,
                 "there is no key: the command of credentials = \"process:...\" brought none",
@@ -236,21 +223,6 @@ fn words(error: &CredentialsError) -> &'static str {
         CredentialsError::InvalidConfiguration(_) => "it is not written as it should be",
         CredentialsError::ProviderError(_) => "asking for it failed",
         _ => "it could not be read",
-    }
-}
-
-/// Stands in for the providers that would ask the network who we are.
-#[derive(Debug)]
-struct Refused;
-
-impl ProvideCredentials for Refused {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::ready(Err(CredentialsError::invalid_configuration(
-            "instance and container metadata are never asked",
-        )))
     }
 }
 

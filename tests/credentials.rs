@@ -1,5 +1,5 @@
 //! Where the key comes from: every place, by the real program, with the real tool where there is
-//! one here. Vault is not to be had on this machine: a server written from its documented HTTP API
+//! one here (moto for AWS's roles). Vault is not to be had on this machine: a server written from its documented HTTP API
 //! stands in (`credentials/vault.rs`).
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
@@ -7,6 +7,8 @@ mod support;
 
 #[path = "credentials/places.rs"]
 mod places;
+#[path = "credentials/roles.rs"]
+mod roles;
 #[path = "credentials/rotation.rs"]
 mod rotation;
 #[path = "credentials/systemd.rs"]

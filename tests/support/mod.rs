@@ -25,6 +25,8 @@
 
 pub mod bucket;
 pub mod embedded;
+pub mod keeper;
+pub mod moto;
 pub mod mounts;
 pub mod nights;
 pub mod program;
@@ -35,6 +37,7 @@ pub mod trace;
 
 pub use bucket::{Bucket, Keys, REGION, Refused};
 pub use embedded::Embedded;
+pub use moto::Moto;
 pub use mounts::{Namespace, Picture, picture};
 pub use nights::Nights;
 pub use program::{Home, Output, Running};

@@ -1,13 +1,13 @@
 //! SeaweedFS: a real S3 server that is started for one test process and goes with it.
 
 use super::bucket::{Bucket, Keys};
+use super::keeper::Keeper;
 use super::tools;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -22,24 +22,9 @@ pub const WRITE_ONLY: Keys = Keys::of("testwriter", "test-writer-secret-0000");
 /// How long a start may take on a slow and busy machine.
 const START: Duration = Duration::from_secs(90);
 
-/// Runs `$3…` in the background and ends it by SIGKILL when standard input reaches its end: the
-/// other end of that pipe is held by the test process and is closed by the kernel however that
-/// process ends. Then the server's folder, `$1`, goes, and the files named in `$2`.
-const KEEPER: &str = r#"
-folder=$1 sockets=$2; shift 2
-exec 3<&0
-"$@" &
-server=$!
-{ cat <&3 >/dev/null; kill -9 "$server"; } 2>/dev/null &
-watch=$!
-wait "$server"
-kill "$watch" 2>/dev/null
-rm -rf -- "$folder" $sockets
-"#;
-
 /// A running server.
 pub struct Seaweed {
-    keeper: Child,
+    keeper: Keeper,
     port: u16,
     folder: PathBuf,
 }
@@ -103,21 +88,11 @@ impl Seaweed {
         let output = File::create(&log).unwrap();
         // Readable to the end, though the keeper removes the folder.
         let mut log = File::open(&log).unwrap();
-        let keeper = Command::new("sh")
-            .args(["-c", KEEPER, "keeper"])
-            .arg(&folder)
-            .arg(grpc_sockets(ports))
-            .arg(weed)
+        let mut command = Command::new(weed);
+        command
             .args(arguments(ports))
-            .current_dir(&folder)
-            .env("WEED_MASTER_VOLUME_GROWTH_COPY_1", "1")
-            .stdin(Stdio::piped())
-            .stdout(output.try_clone().unwrap())
-            .stderr(output)
-            // A Ctrl-C at the terminal is for the tests; the keeper follows them.
-            .process_group(0)
-            .spawn()
-            .map_err(|e| format!("cannot run sh: {e}"))?;
+            .env("WEED_MASTER_VOLUME_GROWTH_COPY_1", "1");
+        let keeper = Keeper::start(&command, &folder, &grpc_sockets(ports), &output);
         let [master, .., port, _] = ports;
         let mut server = Seaweed {
             keeper,
@@ -133,7 +108,7 @@ impl Seaweed {
             {
                 return Ok(server);
             }
-            if let Ok(Some(_)) = server.keeper.try_wait() {
+            if server.keeper.ended() {
                 break;
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -144,13 +119,6 @@ impl Seaweed {
         let lines: Vec<&str> = told.lines().collect();
         let last = lines[lines.len().saturating_sub(20)..].join("\n");
         Err(format!("no answer after {waited:?}; its log ends:\n{last}"))
-    }
-}
-
-impl Drop for Seaweed {
-    fn drop(&mut self) {
-        drop(self.keeper.stdin.take());
-        let _ = self.keeper.wait();
     }
 }
 
