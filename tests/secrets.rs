@@ -11,18 +11,38 @@ use support::{Embedded, Running};
 const WRONG: &str = "canary-secret-that-is-wrong-0000";
 
 /// Every command, at its most talkative.
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 22] = [
     &["pull", "--dry-run"],
+    &["pull", "--dry-run", "--json"],
     &["pull"],
+    &[
+        "init",
+        "--store",
+        "store",
+        "--source",
+        "b",
+        "--bucket",
+        "b",
+        "--allow-root-fs",
+    ],
+    &["init", "--wizard"],
     &["status"],
+    &["status", "--json"],
     &["status", "--nagios"],
     &["notify", "--test"],
     &["ls", "--versions"],
+    &["ls", "--json"],
     &["show", "a.age"],
     &["log"],
+    &["log", "--json"],
     &["log", "--events"],
     &["log", "--verify"],
+    &["ack", "1"],
     &["catalogue", "check", "--deep"],
+    &["demo"],
+    &["completions", "bash"],
+    &["man"],
+    &["help"],
 ];
 
 fn holds(bytes: &[u8], secret: &str) -> bool {
@@ -62,6 +82,23 @@ fn p8_no_output_and_no_file_holds_the_secret() {
             assert!(!holds(bytes, secret), "{} holds the secret", path.display());
         });
         assert!(files > 3, "only {files} files were looked at");
+        let deploy = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
+        each_file(&deploy, &mut |path, bytes| {
+            assert!(!holds(bytes, secret), "{} holds the secret", path.display());
+        });
+    }
+}
+
+/// A command that is new is tried above too.
+#[test]
+fn p8_no_command_is_left_out() {
+    let help = Embedded::new().home.run(["--help"]).exits(0).stdout;
+    let (_, list) = help.split_once("\nCommands:\n").unwrap();
+    let list = list.lines().take_while(|line| !line.is_empty());
+    let names: Vec<&str> = list.filter_map(|l| l.split_whitespace().next()).collect();
+    assert!(names.contains(&"pull"), "{names:?}");
+    for name in names {
+        assert!(COMMANDS.iter().any(|args| args[0] == name), "{name}");
     }
 }
 

@@ -110,7 +110,7 @@ fn decrypt(name: &str) -> Result<Zeroizing<String>> {
             format!("there is no systemd credential {name} in {}", STORES.join(", ")),
         )
         .hint(format!(
-            "make it: `systemd-creds encrypt --name={name} - {}/{name}`, paste the key's two lines, then Ctrl-D",
+            "make it: `systemd-creds encrypt --name={name} - {}/{name}`, paste the secret (a key: its two lines, aws_access_key_id = ... and aws_secret_access_key = ...), then Ctrl-D",
             STORES.first().unwrap_or(&"")
         )));
     };

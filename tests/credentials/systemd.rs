@@ -62,6 +62,25 @@ fn root_at_a_terminal_reads_it_through_systemd_creds() {
     assert!(said.contains("under its own name"), "{said}");
 }
 
+/// In a user namespace without a map root is nobody, who still owns its files.
+#[test]
+#[cfg_attr(without_mounts, ignore = "OFFSITE_TEST_WITHOUT names mounts")]
+fn others_are_told_to_start_the_service() {
+    let world = world("systemd:offsite-s3");
+    let pull = bare(&world, &["pull"]);
+    let mut nobody = Command::new("unshare");
+    nobody.args(["--user", "--"]).arg(pull.get_program());
+    nobody.args(pull.get_args()).env_clear();
+    nobody.envs(
+        pull.get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    let said = errors(&quiet(nobody).exits(2));
+    assert!(said.contains("only there inside the service"), "{said}");
+    assert!(said.contains("systemctl start offsite-pull"), "{said}");
+    assert_eq!(world.bucket.requests().len(), 0);
+}
+
 /// `PATH` with systemd's tools on it, wherever they are.
 fn path() -> std::ffi::OsString {
     let tools = tool("systemd").parent().unwrap().to_owned();

@@ -1,6 +1,6 @@
 //! The policies: what each key may do, on paper and on a real server.
 
-use crate::support::{Bucket, Home, Keys, Refused, Seaweed};
+use crate::support::{Bucket, Home, Keys, Moto, Refused, Seaweed};
 use crate::text;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -108,30 +108,77 @@ fn exactly_the_actions_in_the_file_suffice_and_each_that_is_missing_is_named() {
     uploader.put("www/a.age", b"1");
     uploader.put_multipart("www/b.age", &vec![7; 6 << 20], 5 << 20);
 
-    pi_pulls(&bucket);
+    pi_pulls(&bucket, PI);
     for (keys, action) in [(NO_LIST, "s3:ListBucket"), (NO_READ, "s3:GetObject")] {
-        let told = home(keys, &bucket).run(["pull"]).exits(2);
-        let words = format!("may not do {action} on bucket example-backups");
-        assert!(told.stderr.contains(&words), "{words}: {}", told.stderr);
+        names_what_is_missing(&bucket, keys, action);
     }
+    neither_can_do_what_the_other_can(&bucket, PI, UPLOADER);
+    assert_eq!(elsewhere.with_keys(PI).list(), Err(denied()));
+}
 
-    // Neither can do what the other can.
-    let denied = || Refused {
+/// AWS's policies on moto, which enforces them.
+#[test]
+#[cfg_attr(without_moto, ignore = "OFFSITE_TEST_WITHOUT names moto")]
+fn on_aws_too_they_suffice_and_each_that_is_missing_is_named() {
+    let reads = json("iam/read-only.json");
+    let without = |statement: usize| {
+        let mut poorer = reads.clone();
+        poorer["Statement"]
+            .as_array_mut()
+            .unwrap()
+            .remove(statement);
+        poorer
+    };
+    assert_eq!(
+        reads["Statement"].as_array().unwrap().len(),
+        2,
+        "each is tried out below"
+    );
+    let writes = json("iam/write-only.json");
+    let moto = Moto::start_with(&[reads.clone(), writes, without(0), without(1)]);
+    let [pi, uploader, no_list, no_read] = moto.more[..] else {
+        panic!("four users");
+    };
+    let bucket = Bucket::at(&moto.endpoint(), moto.admin, "example-backups");
+    bucket.create();
+    bucket.put("other/secret", b"not for the Pi");
+    let elsewhere = moto.fresh_bucket("elsewhere");
+    let writer = bucket.with_keys(uploader);
+    writer.put("www/a.age", b"1");
+    writer.put_multipart("www/b.age", &vec![7; 6 << 20], 5 << 20);
+
+    pi_pulls(&bucket, pi);
+    names_what_is_missing(&bucket, no_list, "s3:ListBucket");
+    names_what_is_missing(&bucket, no_read, "s3:GetObject");
+    neither_can_do_what_the_other_can(&bucket, pi, uploader);
+    assert_eq!(elsewhere.with_keys(pi).list(), Err(denied()));
+}
+
+fn denied() -> Refused {
+    Refused {
         status: 403,
         code: "AccessDenied".to_owned(),
-    };
-    let pi = bucket.with_keys(PI);
+    }
+}
+
+fn names_what_is_missing(bucket: &Bucket, keys: Keys, action: &str) {
+    let told = home(keys, bucket).run(["pull"]).exits(2);
+    let words = format!("may not do {action} on bucket example-backups");
+    assert!(told.stderr.contains(&words), "{words}: {}", told.stderr);
+}
+
+fn neither_can_do_what_the_other_can(bucket: &Bucket, pi: Keys, uploader: Keys) {
+    let (pi, uploader) = (bucket.with_keys(pi), bucket.with_keys(uploader));
     assert_eq!(pi.try_put("www/c", b"", None), Err(denied()));
     assert_eq!(pi.get("other/secret"), Err(denied()));
-    assert_eq!(elsewhere.with_keys(PI).list(), Err(denied()));
     assert_eq!(uploader.get("www/a.age"), Err(denied()));
     assert_eq!(uploader.list(), Err(denied()));
     assert_eq!(uploader.try_put("other/x", b"", None), Err(denied()));
 }
 
 /// Twice: the second time one object is gone, which a HEAD of the Pi's key must be able to see.
-fn pi_pulls(bucket: &Bucket) {
-    let home = home(PI, bucket);
+fn pi_pulls(bucket: &Bucket, pi: Keys) {
+    let home = home(pi, bucket);
     let told = home.run(["pull"]).exits(0);
     assert!(told.stdout.contains("2 stored"), "{}", told.stdout);
     bucket.delete("www/a.age");

@@ -4,7 +4,7 @@
 use super::bucket::{Bucket, Keys};
 use super::keeper::Keeper;
 use super::tools;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -27,6 +27,8 @@ pub struct Moto {
     pub read_only: Keys,
     /// May do nothing but take on the role of [`Moto::role`].
     pub guest: Keys,
+    /// The keys of the users that [`Moto::start_with`] was given, in their order.
+    pub more: Vec<Keys>,
     port: u16,
     _keeper: Keeper,
 }
@@ -35,10 +37,11 @@ impl Moto {
     /// The server that the tests of this process share.
     pub fn shared() -> &'static Moto {
         static SHARED: OnceLock<Moto> = OnceLock::new();
-        SHARED.get_or_init(Moto::start)
+        SHARED.get_or_init(|| Moto::start_with(&[]))
     }
 
-    fn start() -> Moto {
+    /// A server of one's own, ended when it is dropped, with a user more for each policy.
+    pub fn start_with(policies: &[Value]) -> Moto {
         let program = tools::tool("moto");
         for _ in 0..3 {
             // A port that was free may be taken by someone else before the server has it.
@@ -54,7 +57,7 @@ impl Moto {
                 // Nothing is refused until the users are there.
                 .env("INITIAL_NO_AUTH_ACTION_COUNT", "1000000");
             let keeper = Keeper::start(&command, &folder, "", &output);
-            if let Some(moto) = Self::ready(port, keeper) {
+            if let Some(moto) = Self::ready(port, keeper, policies) {
                 tools::say("server: moto 5.2.5 ran");
                 return moto;
             }
@@ -62,7 +65,7 @@ impl Moto {
         panic!("moto does not start");
     }
 
-    fn ready(port: u16, mut keeper: Keeper) -> Option<Moto> {
+    fn ready(port: u16, mut keeper: Keeper, policies: &[Value]) -> Option<Moto> {
         let begin = Instant::now();
         while exchange(port, "GET", "/moto-api/", "", "").is_none() {
             if keeper.ended() || begin.elapsed() > START {
@@ -90,6 +93,10 @@ impl Moto {
             admin: user(port, "admin", &policy(&["*"])),
             read_only: user(port, "reader", &policy(&reads)),
             guest: user(port, "guest", &policy(&["sts:AssumeRole"])),
+            more: (0..)
+                .zip(policies)
+                .map(|(n, policy)| user(port, &format!("user-{n}"), &policy.to_string()))
+                .collect(),
             port,
             _keeper: keeper,
         };
