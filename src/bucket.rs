@@ -10,9 +10,11 @@ mod failure;
 mod listing;
 mod pace;
 mod ranges;
+mod span;
 
 pub use client::{Bucket, Tuning};
 pub use download::Download;
 pub use failure::Failure;
 pub use listing::{Listing, Page};
 pub use pace::{Floor, Pace};
+pub use span::{Edge, Order, Sample, Span, SpanListing, Torn};

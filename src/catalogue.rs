@@ -13,6 +13,7 @@ mod check;
 mod diary;
 mod known;
 mod open;
+mod order;
 mod people;
 mod plan;
 mod rows;

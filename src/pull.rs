@@ -12,22 +12,22 @@ mod decide;
 mod dispatch;
 mod gone;
 mod group;
+mod list;
 mod plan;
 mod seen;
 mod transfer;
 mod words;
 
-use crate::bucket::{Bucket, Page};
+use crate::bucket::Bucket;
 use crate::catalogue::Catalogue;
 use crate::config::SourceConfig;
 use crate::error::{Error, Kind, Result};
 use crate::home::Shelf;
-use crate::object::{Change, Clock, Fact, KeyPrint, Listed, ObjectKey, RunEnd, State};
+use crate::object::{Change, Clock, Fact, KeyPrint, RunEnd, State};
 use crate::outcome::{Ended, Event, Outcome, Reporter, Stop};
 use dispatch::{Dispatcher, ROWS};
 use group::Group;
 use jiff::SignedDuration;
-use seen::Seen;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -174,81 +174,6 @@ impl Pull {
         } else {
             Ended::Complete
         })
-    }
-
-    /// Lists everything and stages the plan. Nothing when the owner asked for an end.
-    fn list(&self, runtime: &Runtime, group: &mut Group<'_, '_>) -> Result<Option<Seen>> {
-        let (page_out, mut page_in) = mpsc::channel(1);
-        let bucket = self.bucket.clone();
-        // The next page is on its way while this one is joined. It is asked for when there is
-        // room for it: more than two pages never take up memory.
-        let lister = runtime.spawn(async move {
-            let mut listing = bucket.list();
-            while let Ok(room) = page_out.reserve().await
-                && let Some(page) = listing.next().await?
-            {
-                room.send(page);
-            }
-            Ok::<(), Error>(())
-        });
-        group.shelf().planner()?.plan_clear(&self.source.name)?;
-        let mut seen = Seen::default();
-        let mut strange = Vec::new();
-        loop {
-            let page = runtime.block_on(async {
-                tokio::select! {
-                    page = page_in.recv() => Ok(page),
-                    () = self.stop.wait() => Err(()),
-                }
-            });
-            match page {
-                Ok(Some(page)) => self.join(page, group, &mut seen, &mut strange)?,
-                Ok(None) => break,
-                Err(()) => {
-                    lister.abort();
-                    return Ok(None);
-                }
-            }
-        }
-        runtime.block_on(lister).unwrap_or_else(|e| {
-            Err(Error::new(Kind::Run, "the listing's task ended by itself").because(e))
-        })?;
-        if !strange.is_empty() {
-            group.finding(|frame| frame.strange_keys(&strange))?;
-        }
-        Ok(Some(seen))
-    }
-
-    fn join(
-        &self,
-        page: Page,
-        group: &mut Group<'_, '_>,
-        seen: &mut Seen,
-        strange: &mut Vec<String>,
-    ) -> Result<()> {
-        // Reading too looks for a journal by its path, and undoes what an unfinished one says.
-        group.shelf().store().still_there()?;
-        // Enough to name in a finding; a flood of them must not fill the memory.
-        strange.extend(
-            page.strange
-                .into_iter()
-                .take(100_usize.saturating_sub(strange.len())),
-        );
-        let mut objects = page.objects;
-        objects.retain(|object: &Listed| self.source.filter.takes(object.key.as_str()));
-        group.counts.listed += objects.len() as u64;
-        let shelf = group.shelf();
-        let keys: Vec<&ObjectKey> = objects.iter().map(|object| &object.key).collect();
-        let known = shelf.catalogue().known(&self.source.name, &keys)?;
-        let plan = plan::plan_page(&objects, &known);
-        plan.seen.into_iter().for_each(|row| seen.insert(row));
-        if !plan.changes.is_empty() {
-            shelf
-                .planner()?
-                .plan_stage(&self.source.name, &plan.changes)?;
-        }
-        self.reporter.report(&Event::Listed(group.counts.listed));
-        Ok(())
     }
 
     /// Fetches the plan. Transfers run on the runtime; this thread commits.

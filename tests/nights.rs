@@ -19,3 +19,5 @@ mod places;
 mod random;
 #[path = "nights/replaced.rs"]
 mod replaced;
+#[path = "nights/side_by_side.rs"]
+mod side_by_side;

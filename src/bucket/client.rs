@@ -46,6 +46,8 @@ pub struct Tuning {
     pub ranges_at_once: usize,
     /// How many small objects are under way at once.
     pub at_once: usize,
+    /// How many parts of one listing are under way at once, where they can be told apart.
+    pub lists_at_once: usize,
     /// Keys asked for in one page of a listing; S3 answers at most 1,000.
     pub page: i32,
 }
@@ -63,6 +65,7 @@ impl Default for Tuning {
             range: 2 << 20,
             ranges_at_once: 5,
             at_once: 16,
+            lists_at_once: 12,
             page: 1000,
         }
     }
@@ -79,6 +82,7 @@ impl Tuning {
             range: 1 << 20,
             ranges_at_once: 3,
             at_once: 6,
+            lists_at_once: 4,
             ..Self::default()
         }
     }

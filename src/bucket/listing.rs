@@ -36,7 +36,8 @@ pub struct Listing {
 
 #[derive(Debug)]
 enum Next {
-    First,
+    /// The first page, after this key.
+    First(Option<ObjectKey>),
     Token(String),
     End,
 }
@@ -44,9 +45,14 @@ enum Next {
 impl Bucket {
     /// Begins a listing of everything under the source's prefix.
     pub fn list(&self) -> Listing {
+        self.list_after(None)
+    }
+
+    /// The same, of what the server has after `key`.
+    pub(super) fn list_after(&self, key: Option<ObjectKey>) -> Listing {
         Listing {
             bucket: self.clone(),
-            next: Next::First,
+            next: Next::First(key),
             tokens: HashSet::new(),
             pages: HashSet::new(),
         }
@@ -72,10 +78,10 @@ impl Bucket {
 impl Listing {
     /// The next page, or nothing after the last.
     pub async fn next(&mut self) -> Result<Option<Page>> {
-        let token = match std::mem::replace(&mut self.next, Next::End) {
+        let (after, token) = match std::mem::replace(&mut self.next, Next::End) {
             Next::End => return Ok(None),
-            Next::First => None,
-            Next::Token(token) => Some(token),
+            Next::First(after) => (after, None),
+            Next::Token(token) => (None, Some(token)),
         };
         let bucket = &self.bucket;
         let answer = bucket
@@ -85,6 +91,7 @@ impl Listing {
             .set_prefix((!bucket.prefix.is_empty()).then(|| bucket.prefix.to_string()))
             .encoding_type(EncodingType::Url)
             .max_keys(bucket.tuning.page)
+            .set_start_after(after.map(|key| key.as_str().to_owned()))
             .set_continuation_token(token)
             .send()
             .await

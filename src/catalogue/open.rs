@@ -14,7 +14,11 @@ const APPLICATION_ID: i64 = 0x6f66_6673;
 
 /// What turns the schema of version n (the position here) into that of n + 1. A released entry
 /// is never changed.
-const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("keys.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("schema.sql"),
+    include_str!("keys.sql"),
+    include_str!("listing.sql"),
+];
 
 /// How long to wait for another program that has the file locked.
 const BUSY: Duration = Duration::from_secs(10);

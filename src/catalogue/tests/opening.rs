@@ -16,6 +16,10 @@ fn the_schema_is_pinned() {
             include_str!("../keys.sql"),
             "2fc8dfda38fa3d33a318f772a319bbaa6706bca2d581c86b44b42ca95f0bfe1a",
         ),
+        (
+            include_str!("../listing.sql"),
+            "f9acc6d3a6d3f965413cb7e23a0ac878a566c5b6751d28bbe79f691d8f96b136",
+        ),
     ] {
         let digest = ring::digest::digest(&ring::digest::SHA256, step.as_bytes());
         assert_eq!(data_encoding::HEXLOWER.encode(digest.as_ref()), pinned);

@@ -1,0 +1,256 @@
+//! A source's listing, joined with what is known: page after page, or, where the bucket is known
+//! to list in byte order, its parts side by side.
+
+use super::group::Group;
+use super::seen::Seen;
+use super::{Pull, plan};
+use crate::bucket::{Edge, Order, Page, Sample, Span, Torn};
+use crate::error::{Error, Kind, Result};
+use crate::object::{Listed, ObjectKey};
+use crate::outcome::Event;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// A part has at least so many pages: each part costs a request more.
+const PAGES: u64 = 4;
+/// Keys looked at to cut the listing into parts of about the same size.
+const KEYS: u32 = 256;
+/// Strange keys that a finding can name; a flood of them must not fill the memory.
+const NAMED: usize = 100;
+
+/// What a listing has come to so far.
+#[derive(Default)]
+struct Joined {
+    seen: Seen,
+    strange: Vec<String>,
+    objects: u64,
+}
+
+/// How a listing ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Complete,
+    Stopped,
+    Disorder,
+}
+
+/// A page, or why there are no more.
+type Next = std::result::Result<Page, Torn>;
+
+impl Pull {
+    /// Lists everything and stages the plan. Nothing when the owner asked for an end.
+    pub(super) fn list(
+        &self,
+        runtime: &Runtime,
+        group: &mut Group<'_, '_>,
+    ) -> Result<Option<Seen>> {
+        let spans = self.spans(group)?;
+        let mut joined = Joined::default();
+        let listed = group.counts.listed;
+        let mut end = match spans.len() {
+            0 | 1 => self.whole(runtime, group, &mut joined)?,
+            _ => self.parts(runtime, group, spans, &mut joined)?,
+        };
+        if end == End::Disorder {
+            log::warn!(
+                "{}: no longer in byte order; listed again, whole",
+                self.source.name
+            );
+            self.remember(group, false)?;
+            joined = Joined::default();
+            group.counts.listed = listed;
+            end = self.whole(runtime, group, &mut joined)?;
+        }
+        if end != End::Complete {
+            return Ok(None);
+        }
+        if !joined.strange.is_empty() {
+            group.finding(|frame| frame.strange_keys(&joined.strange))?;
+        }
+        Ok(Some(joined.seen))
+    }
+
+    /// The parts to list side by side; one or none where that cannot be, or is not worth it.
+    fn spans(&self, group: &mut Group<'_, '_>) -> Result<Vec<Span>> {
+        let catalogue = group.shelf().catalogue();
+        let name = &self.source.name;
+        let tuning = self.bucket.tuning();
+        let parts = catalogue.current(name)? / self.least();
+        let parts = usize::try_from(parts)
+            .unwrap_or(usize::MAX)
+            .min(tuning.lists_at_once);
+        if parts < 2 || !catalogue.byte_order(name)? {
+            return Ok(Vec::new());
+        }
+        let mut keys = catalogue.some_keys(name, KEYS)?;
+        keys.retain(|key| self.source.filter.takes(key.as_str()));
+        Ok(Span::cut(keys, parts))
+    }
+
+    /// The keys that a part has at least.
+    fn least(&self) -> u64 {
+        PAGES * u64::from(self.bucket.tuning().page.unsigned_abs().max(1))
+    }
+
+    fn remember(&self, group: &mut Group<'_, '_>, byte_order: bool) -> Result<()> {
+        let planner = group.shelf().planner()?;
+        if planner.byte_order(&self.source.name)? == byte_order {
+            return Ok(());
+        }
+        planner.set_byte_order(&self.source.name, byte_order)
+    }
+
+    /// One listing from the first key to the last.
+    fn whole(
+        &self,
+        runtime: &Runtime,
+        group: &mut Group<'_, '_>,
+        joined: &mut Joined,
+    ) -> Result<End> {
+        let (page_out, mut page_in) = mpsc::channel(1);
+        let bucket = self.bucket.clone();
+        // The next page is on its way while this one is joined. It is asked for when there is
+        // room for it: more than two pages never take up memory.
+        let lister = runtime.spawn(async move {
+            let mut listing = bucket.list();
+            let mut order = Order::default();
+            while let Ok(room) = page_out.reserve().await
+                && let Some(page) = listing.next().await.map_err(Torn::Failed).transpose()
+            {
+                page.iter().for_each(|page| order.watch(page));
+                room.send(page);
+            }
+            order
+        });
+        let end = self.join_all(runtime, group, &mut page_in, joined);
+        if !matches!(end, Ok(End::Complete)) {
+            lister.abort();
+        } else {
+            let order = runtime.block_on(lister).map_err(ended_by_itself)?;
+            self.learn(runtime, group, joined.objects, order)?;
+        }
+        end
+    }
+
+    /// Remembers how the bucket lists, where it has so many objects that it is of use. What looks
+    /// like byte order is asked about once more, from the middle.
+    fn learn(
+        &self,
+        runtime: &Runtime,
+        group: &mut Group<'_, '_>,
+        objects: u64,
+        order: Order,
+    ) -> Result<()> {
+        if order.is_broken() {
+            return self.remember(group, false);
+        }
+        let known = group.shelf().catalogue().byte_order(&self.source.name)?;
+        if known || objects < 2 * self.least() {
+            return Ok(());
+        }
+        let agrees = |sample: &Sample| runtime.block_on(self.bucket.agrees(sample));
+        match order.sample().as_ref().map(agrees) {
+            Some(Ok(true)) => self.remember(group, true),
+            // Asked again tomorrow: an object may have come or gone meanwhile.
+            Some(Ok(false)) | None => Ok(()),
+            Some(Err(error)) => {
+                log::warn!("{}: {error}", self.source.name);
+                Ok(())
+            }
+        }
+    }
+
+    /// The parts side by side.
+    fn parts(
+        &self,
+        runtime: &Runtime,
+        group: &mut Group<'_, '_>,
+        spans: Vec<Span>,
+        joined: &mut Joined,
+    ) -> Result<End> {
+        let (page_out, mut page_in) = mpsc::channel(1);
+        let mut listers = JoinSet::new();
+        for (number, span) in spans.into_iter().enumerate() {
+            let (bucket, page_out) = (self.bucket.clone(), page_out.clone());
+            let lister = async move {
+                let mut listing = bucket.list_span(span);
+                while let Some(page) = listing.next().await.transpose()
+                    && page_out.send(page).await.is_ok()
+                {}
+                (number, listing.edge())
+            };
+            listers.spawn_on(lister, runtime.handle());
+        }
+        drop(page_out);
+        let end = self.join_all(runtime, group, &mut page_in, joined)?;
+        if end != End::Complete {
+            return Ok(end);
+        }
+        let mut edges = Vec::new();
+        while let Some(ended) = runtime.block_on(listers.join_next()) {
+            edges.push(ended.map_err(ended_by_itself)?);
+        }
+        edges.sort_by_key(|(number, _)| *number);
+        let edges: Vec<(Span, Edge)> = edges.into_iter().map(|(_, edge)| edge).collect();
+        let meet = edges
+            .array_windows()
+            .all(|[(span, edge), (_, next)]| edge.meets(span, next));
+        Ok(if meet { End::Complete } else { End::Disorder })
+    }
+
+    /// Joins pages as they come, into an empty plan.
+    fn join_all(
+        &self,
+        runtime: &Runtime,
+        group: &mut Group<'_, '_>,
+        pages: &mut mpsc::Receiver<Next>,
+        joined: &mut Joined,
+    ) -> Result<End> {
+        group.shelf().planner()?.plan_clear(&self.source.name)?;
+        loop {
+            let page = runtime.block_on(async {
+                tokio::select! {
+                    page = pages.recv() => Ok(page),
+                    () = self.stop.wait() => Err(()),
+                }
+            });
+            match page {
+                Ok(Some(Ok(page))) => self.join(page, group, joined)?,
+                Ok(Some(Err(Torn::Disorder))) => return Ok(End::Disorder),
+                Ok(Some(Err(Torn::Failed(error)))) => return Err(error),
+                Ok(None) => return Ok(End::Complete),
+                Err(()) => return Ok(End::Stopped),
+            }
+        }
+    }
+
+    fn join(&self, page: Page, group: &mut Group<'_, '_>, joined: &mut Joined) -> Result<()> {
+        // Reading too looks for a journal by its path, and undoes what an unfinished one says.
+        group.shelf().store().still_there()?;
+        let room = NAMED.saturating_sub(joined.strange.len());
+        joined.strange.extend(page.strange.into_iter().take(room));
+        let mut objects = page.objects;
+        joined.objects += objects.len() as u64;
+        objects.retain(|object: &Listed| self.source.filter.takes(object.key.as_str()));
+        group.counts.listed += objects.len() as u64;
+        let shelf = group.shelf();
+        let keys: Vec<&ObjectKey> = objects.iter().map(|object| &object.key).collect();
+        let known = shelf.catalogue().known(&self.source.name, &keys)?;
+        let plan = plan::plan_page(&objects, &known);
+        plan.seen
+            .into_iter()
+            .for_each(|row| joined.seen.insert(row));
+        if !plan.changes.is_empty() {
+            shelf
+                .planner()?
+                .plan_stage(&self.source.name, &plan.changes)?;
+        }
+        self.reporter.report(&Event::Listed(group.counts.listed));
+        Ok(())
+    }
+}
+
+fn ended_by_itself(error: tokio::task::JoinError) -> Error {
+    Error::new(Kind::Run, "the listing's task ended by itself").because(error)
+}
