@@ -20,8 +20,9 @@ pub struct Page {
     pub strange: Vec<String>,
 }
 
-/// A listing under way: ListObjectsV2, always url-encoded, because a key with a control
-/// character makes the XML of an unencoded answer unreadable.
+/// A listing under way: ListObjectsV2, or its first version where a server has only that; always
+/// url-encoded, because a key with a control character makes the XML of an unencoded answer
+/// unreadable.
 ///
 /// A server that repeats a continuation token or a page would be listed for ever: that is an
 /// error. What it leaves out is for the caller to notice: an object missing here is gone only
@@ -39,7 +40,27 @@ enum Next {
     /// The first page, after this key.
     First(Option<ObjectKey>),
     Token(String),
+    /// By the first version of the operation, after this key.
+    Marker(ObjectKey),
     End,
+}
+
+/// What both versions of the operation answer.
+#[derive(Default)]
+struct Answer {
+    page: Page,
+    truncated: bool,
+    token: Option<String>,
+    version: Version,
+}
+
+/// Of ListObjects. Only the second one says how many keys a page has (S3 API Reference,
+/// ListObjectsV2, `KeyCount`): an old server answers a request for it as one for the first.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Version {
+    First,
+    #[default]
+    Second,
 }
 
 impl Bucket {
@@ -78,13 +99,34 @@ impl Bucket {
 impl Listing {
     /// The next page, or nothing after the last.
     pub async fn next(&mut self) -> Result<Option<Page>> {
-        let (after, token) = match std::mem::replace(&mut self.next, Next::End) {
+        let answer = match std::mem::replace(&mut self.next, Next::End) {
             Next::End => return Ok(None),
-            Next::First(after) => (after, None),
-            Next::Token(token) => (None, Some(token)),
+            Next::First(after) => match self.second_version(after, None).await {
+                Ok(None) => self.first_version(None).await,
+                Ok(Some(answer)) => Ok(answer),
+                Err(failure) => Err(failure),
+            },
+            Next::Token(token) => match self.second_version(None, Some(token)).await {
+                Ok(answer) => Ok(answer.unwrap_or_default()),
+                Err(failure) => Err(failure),
+            },
+            Next::Marker(after) => self.first_version(Some(after)).await,
         };
+        let answer = answer.map_err(|failure| {
+            failure.into_error(&format!("the listing of bucket {}", self.bucket.name))
+        })?;
+        self.advance(&answer)?;
+        Ok(Some(answer.page))
+    }
+
+    /// A page by ListObjectsV2; nothing where the server does not have it (501, RFC 9110, 15.6.2).
+    async fn second_version(
+        &self,
+        after: Option<ObjectKey>,
+        token: Option<String>,
+    ) -> Result<Option<Answer>, Failure> {
         let bucket = &self.bucket;
-        let answer = bucket
+        let request = bucket
             .client
             .list_objects_v2()
             .bucket(&*bucket.name)
@@ -92,25 +134,55 @@ impl Listing {
             .encoding_type(EncodingType::Url)
             .max_keys(bucket.tuning.page)
             .set_start_after(after.map(|key| key.as_str().to_owned()))
-            .set_continuation_token(token)
-            .send()
-            .await
-            .map_err(|e| {
-                let subject = format!("the listing of bucket {}", bucket.name);
-                bucket.failure(Needs::ListBucket, e).into_error(&subject)
-            })?;
+            .set_continuation_token(token);
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error)
+                if error
+                    .raw_response()
+                    .is_some_and(|r| r.status().as_u16() == 501) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(bucket.failure(Needs::ListBucket, error)),
+        };
         let encoded = answer.encoding_type() == Some(&EncodingType::Url);
-        let page = read_page(answer.contents(), encoded);
-        self.advance(
-            &page,
-            answer.is_truncated() == Some(true),
-            answer.next_continuation_token(),
-        )?;
-        Ok(Some(page))
+        Ok(Some(Answer {
+            page: read_page(answer.contents(), encoded),
+            truncated: answer.is_truncated() == Some(true),
+            token: answer.next_continuation_token().map(str::to_owned),
+            version: match answer.key_count() {
+                Some(_) => Version::Second,
+                None => Version::First,
+            },
+        }))
+    }
+
+    /// A page by ListObjects, after the key.
+    async fn first_version(&self, after: Option<ObjectKey>) -> Result<Answer, Failure> {
+        let bucket = &self.bucket;
+        let request = bucket
+            .client
+            .list_objects()
+            .bucket(&*bucket.name)
+            .set_prefix((!bucket.prefix.is_empty()).then(|| bucket.prefix.to_string()))
+            .encoding_type(EncodingType::Url)
+            .max_keys(bucket.tuning.page)
+            .set_marker(after.map(|key| key.as_str().to_owned()));
+        let answer = request.send().await;
+        let answer = answer.map_err(|e| bucket.failure(Needs::ListBucket, e))?;
+        let encoded = answer.encoding_type() == Some(&EncodingType::Url);
+        Ok(Answer {
+            page: read_page(answer.contents(), encoded),
+            truncated: answer.is_truncated() == Some(true),
+            token: None,
+            version: Version::First,
+        })
     }
 
     /// Decides where the listing goes on, and notices one that goes round in circles.
-    fn advance(&mut self, page: &Page, truncated: bool, token: Option<&str>) -> Result<()> {
+    fn advance(&mut self, answer: &Answer) -> Result<()> {
+        let page = &answer.page;
         let broken = |what: &str| {
             Error::new(
                 Kind::Run,
@@ -122,10 +194,21 @@ impl Listing {
         if !keys.is_empty() && !self.pages.insert(digest_of(&keys)) {
             return Err(broken("shows the same page twice"));
         }
-        if !truncated {
+        if !answer.truncated {
             return Ok(());
         }
-        let token = token.ok_or_else(|| broken("stops in the middle, without a token to go on"))?;
+        if let (Version::First, None, Some(last)) =
+            (answer.version, &answer.token, page.objects.last())
+        {
+            // Without a delimiter it goes on after the last key (S3 API Reference, ListObjects,
+            // `NextMarker`).
+            self.next = Next::Marker(last.key.clone());
+            return Ok(());
+        }
+        let token = answer
+            .token
+            .as_deref()
+            .ok_or_else(|| broken("stops in the middle, without a token to go on"))?;
         if !self.tokens.insert(digest_of(&token)) {
             return Err(broken("repeats a continuation token"));
         }

@@ -2,7 +2,7 @@
 
 use crate::support::Nights;
 use crate::support::nights::ms_after;
-use offsite::demo::bucket::{Faults, Order, PutOptions, Versioning};
+use offsite::demo::bucket::{Faults, Order, Paging, PutOptions, Versioning};
 use offsite::object::{Timestamp, from_ms};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,16 +46,19 @@ fn every_order_and_page_size_of_a_listing_comes_to_the_same_copy() {
     assert_eq!(tree.len(), 12 + 4, "{:?}", tree.keys());
     assert_eq!(findings, ["write-once-changed"]);
     assert_eq!(plain.check().problems, []);
-    for order in [
-        Order::Byte,
-        Order::Tree,
-        Order::Shuffled(1),
-        Order::Shuffled(2),
+    for (order, paging) in [
+        (Order::Byte, Paging::Right),
+        (Order::Tree, Paging::Right),
+        (Order::Shuffled(1), Paging::Right),
+        // ListObjects in its first version.
+        (Order::Tree, Paging::FirstVersion),
+        (Order::Byte, Paging::FirstVersionAlone),
     ] {
         for page_size in [1, 2, 7, 1000] {
             let mut nights = Nights::new();
             nights.faults(Faults {
                 order,
+                paging,
                 page_size: Some(page_size),
                 ..Faults::default()
             });

@@ -2,7 +2,7 @@
 
 use crate::support::Nights;
 use crate::support::nights::SOURCE;
-use offsite::demo::bucket::{Faults, Order};
+use offsite::demo::bucket::{Faults, Order, Paging};
 use offsite::object::SourceName;
 
 /// Pages of two keys, and enough keys for parts.
@@ -94,4 +94,28 @@ fn a_short_listing_or_one_without_order_is_not_asked_about() {
     nights.tuning.page = 10;
     assert_eq!(pages(&mut nights), 7);
     assert!(!knows_the_order(&nights));
+}
+
+/// A server that knows the first version of the operation alone begins nowhere but at the start.
+#[test]
+fn with_the_first_version_of_the_operation_it_is_listed_whole() {
+    let mut nights = nights();
+    nights.night();
+    assert!(knows_the_order(&nights));
+    for (paging, second, first) in [
+        // One of the second version is asked from the middle, in vain.
+        (Paging::FirstVersion, 2, 31),
+        (Paging::FirstVersionAlone, 2, 33),
+    ] {
+        nights.faults(Faults {
+            paging,
+            ..Faults::default()
+        });
+        assert_eq!(nights.night().counts.listed, 64);
+        assert_eq!(
+            (pages(&mut nights), nights.asked("ListObjects")),
+            (second, first)
+        );
+        assert!(!knows_the_order(&nights));
+    }
 }

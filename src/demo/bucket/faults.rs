@@ -152,4 +152,9 @@ pub enum Paging {
     SamePage,
     /// Every page says that there is more and gives no token.
     NoToken,
+    /// ListObjects is there, and not its second version: a request for that is answered as one for
+    /// the first, without a token.
+    FirstVersion,
+    /// The same, and a request for the second version is refused.
+    FirstVersionAlone,
 }

@@ -82,7 +82,8 @@ impl State {
         let mut rows: Vec<_> = rows.take(max.saturating_add(1)).collect();
         let more = rows.len() > max && max > 0;
         rows.truncate(max);
-        let wrong = self.faults.paging != Paging::Right && !rows.is_empty();
+        let endless = [Paging::SameToken, Paging::SamePage, Paging::NoToken];
+        let wrong = endless.contains(&self.faults.paging) && !rows.is_empty();
         Page {
             rows,
             truncated: more || wrong,

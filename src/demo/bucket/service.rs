@@ -48,7 +48,8 @@ impl S3 for Endpoint {
         head_bucket(HeadBucketInput) -> HeadBucketOutput = head_bucket;
         get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput = location;
         get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput = versioning;
-        list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output = list_objects;
+        list_objects(ListObjectsInput) -> ListObjectsOutput = list_objects;
+        list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output = list_objects_v2;
         list_object_versions(ListObjectVersionsInput) -> ListObjectVersionsOutput = list_versions;
         get_object(GetObjectInput) -> GetObjectOutput = read::get;
         head_object(HeadObjectInput) -> HeadObjectOutput = read::head;
@@ -144,7 +145,32 @@ impl Names {
     }
 }
 
-fn list_objects(at: &Endpoint, input: ListObjectsV2Input) -> S3Result<ListObjectsV2Output> {
+/// The first version of the operation: it goes on after a key.
+fn list_objects(at: &Endpoint, input: ListObjectsInput) -> S3Result<ListObjectsOutput> {
+    let names = Names::asked(input.encoding_type.as_ref(), input.delimiter.as_deref())?;
+    let state = at.bucket(&input.bucket)?;
+    let max = page_size(&state, input.max_keys)?;
+    let page = state.list_objects(&Asked {
+        prefix: input.prefix.as_deref().unwrap_or_default(),
+        after: input.marker.as_deref().filter(|marker| !marker.is_empty()),
+        after_version: None,
+        max,
+    });
+    let rows = page.rows.iter();
+    let contents = rows.map(|row| object_row(&state, names, row)).collect();
+    Ok(ListObjectsOutput {
+        name: Some(state.name.clone()),
+        prefix: Some(names.write(input.prefix.as_deref().unwrap_or_default())),
+        marker: names.write_some(input.marker.as_deref()),
+        max_keys: i32::try_from(max).ok(),
+        is_truncated: Some(page.truncated),
+        contents: Some(contents),
+        encoding_type: input.encoding_type,
+        ..Default::default()
+    })
+}
+
+fn list_objects_v2(at: &Endpoint, input: ListObjectsV2Input) -> S3Result<ListObjectsV2Output> {
     let names = Names::asked(input.encoding_type.as_ref(), input.delimiter.as_deref())?;
     let mut state = at.bucket(&input.bucket)?;
     let page_number = state.next_page();
@@ -155,7 +181,13 @@ fn list_objects(at: &Endpoint, input: ListObjectsV2Input) -> S3Result<ListObject
     });
     let resumed = resumed.transpose()?;
     let paging = state.faults.paging;
-    let after = resumed.as_deref().or(input.start_after.as_deref());
+    if paging == Paging::FirstVersionAlone {
+        return Err(s3_error!(NotImplemented, "ListObjectsV2 is not here"));
+    }
+    let from = input.start_after.as_deref();
+    let after = resumed
+        .as_deref()
+        .or(from.filter(|_| paging != Paging::FirstVersion));
     let page = state.list_objects(&Asked {
         prefix: input.prefix.as_deref().unwrap_or_default(),
         after: after.filter(|_| paging != Paging::SamePage),
@@ -165,7 +197,7 @@ fn list_objects(at: &Endpoint, input: ListObjectsV2Input) -> S3Result<ListObject
     let next = page.rows.last().filter(|_| page.truncated);
     let next = next.map(|row| token_after(row.key, page_number));
     let next = match paging {
-        Paging::NoToken => None,
+        Paging::NoToken | Paging::FirstVersion | Paging::FirstVersionAlone => None,
         Paging::SameToken => token.map(str::to_owned).or(next),
         Paging::Right | Paging::SamePage => next,
     };
@@ -178,7 +210,9 @@ fn list_objects(at: &Endpoint, input: ListObjectsV2Input) -> S3Result<ListObject
         name: Some(state.name.clone()),
         prefix: Some(names.write(input.prefix.as_deref().unwrap_or_default())),
         start_after: names.write_some(input.start_after.as_deref()),
-        key_count: i32::try_from(contents.len()).ok(),
+        key_count: i32::try_from(contents.len())
+            .ok()
+            .filter(|_| paging != Paging::FirstVersion),
         max_keys: i32::try_from(max).ok(),
         is_truncated: Some(page.truncated),
         next_continuation_token: next,
@@ -218,7 +252,7 @@ fn list_versions(
     let next = page.rows.last().filter(|_| page.truncated);
     let next = next.map(|row| (row.key.to_owned(), row.version.id.clone()));
     let next = match paging {
-        Paging::NoToken => None,
+        Paging::NoToken | Paging::FirstVersion | Paging::FirstVersionAlone => None,
         Paging::SameToken => key_marker.clone().zip(id_marker.clone()).or(next),
         Paging::Right | Paging::SamePage => next,
     };
