@@ -11,6 +11,7 @@ mod listing;
 mod pace;
 mod ranges;
 mod span;
+mod throttle;
 
 pub use client::{Bucket, Tuning};
 pub use download::Download;

@@ -1,10 +1,14 @@
 //! The configuration: TOML into a checked [`Config`]. No network, no secrets.
 
 mod filter;
+mod limits;
 mod notify;
+mod timetable;
 
 pub use filter::{Filter, glob_set};
+pub use limits::LimitsConfig;
 pub use notify::{NotifyConfig, NtfyConfig, SecretPlace, SecretUrl, WebhookConfig};
+pub use timetable::Timetable;
 
 use crate::error::{Error, Kind, Result};
 use crate::http::is_loopback;
@@ -21,6 +25,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// The buckets, in the file's order; at least one, names unique.
     pub sources: Vec<SourceConfig>,
+    /// What a run may take.
+    pub limits: LimitsConfig,
     /// Who is told how each run went.
     pub notify: NotifyConfig,
     /// A source whose last complete pull is older than this is a finding.
@@ -160,6 +166,8 @@ struct RawConfig {
     #[serde(default)]
     watch: RawWatch,
     #[serde(default)]
+    limits: limits::RawLimits,
+    #[serde(default)]
     notify: notify::RawNotify,
 }
 
@@ -243,6 +251,7 @@ impl RawConfig {
         Ok(Config {
             store: self.store.check()?,
             sources,
+            limits: self.limits.check()?,
             notify: self.notify.check()?,
             pull_overdue: span(self.watch.pull_overdue, PULL_OVERDUE)?,
             rotate_after: span(self.watch.rotate_after, ROTATE_AFTER)?,
@@ -261,16 +270,7 @@ impl RawStore {
         }
         let min_free = match &self.min_free {
             None => MIN_FREE,
-            Some(text) => text
-                .parse::<ByteSize>()
-                .map_err(|_| {
-                    Error::new(
-                        Kind::Usage,
-                        format!("[store] min_free {text:?} is not a size"),
-                    )
-                    .hint("write a number and a unit, such as \"5 GiB\"")
-                })?
-                .as_u64(),
+            Some(text) => parse_size("[store] min_free", text)?,
         };
         Ok(StoreConfig {
             path: self.path,
@@ -369,6 +369,14 @@ fn check_endpoint(name: &SourceName, url: &str, allow_http: bool) -> Result<()> 
         ),
     };
     Err(Error::new(Kind::Usage, format!("source {name}: {what}")).hint(way_out))
+}
+
+fn parse_size(name: &str, text: &str) -> Result<u64> {
+    let size = text.parse::<ByteSize>().map_err(|_| {
+        Error::new(Kind::Usage, format!("{name} {text:?} is not a size"))
+            .hint("write a number and a unit, such as \"5 GiB\"")
+    });
+    size.map(|size| size.as_u64())
 }
 
 fn parse_duration(text: &str) -> Result<Duration> {

@@ -2,7 +2,7 @@
 
 use crate::bucket::{Bucket, Tuning};
 use crate::catalogue::{Catalogue, SourceRow};
-use crate::config::SourceConfig;
+use crate::config::{LimitsConfig, SourceConfig};
 use crate::credentials::Credentials;
 use crate::error::Result;
 use crate::home::Home;
@@ -18,6 +18,8 @@ use tokio::runtime::Runtime;
 pub struct Night {
     /// The network's threads.
     pub runtime: Runtime,
+    /// What each source's turn may take.
+    pub limits: LimitsConfig,
     /// Our clock.
     pub clock: Clock,
     /// The owner's wish to end.
@@ -32,10 +34,12 @@ impl Night {
     pub fn job(&self, source: &SourceConfig, credentials: &Credentials) -> Result<Pull> {
         let key = self.runtime.block_on(credentials.check())?;
         let tuning = machine::memory().map_or_else(Tuning::default, Tuning::for_memory);
+        let tuning = tuning.within(&self.limits);
         Ok(Pull {
             key,
             source: source.clone(),
             bucket: Bucket::new(source, credentials, tuning)?,
+            limits: self.limits.clone(),
             clock: self.clock.clone(),
             stop: self.stop.clone(),
             reporter: self.reporter.clone(),

@@ -52,6 +52,7 @@ pub struct Stop(Arc<Wish>);
 #[derive(Debug, Default)]
 struct Wish {
     wanted: AtomicBool,
+    overtime: AtomicBool,
     waiters: tokio::sync::Notify,
 }
 
@@ -60,6 +61,17 @@ impl Stop {
     pub fn request(&self) {
         self.0.wanted.store(true, Ordering::SeqCst);
         self.0.waiters.notify_waiters();
+    }
+
+    /// Asks for the end because the time that the owner gave the run is over.
+    pub fn time_is_up(&self) {
+        self.0.overtime.store(true, Ordering::SeqCst);
+        self.request();
+    }
+
+    /// Whether it was the time.
+    pub fn is_overtime(&self) -> bool {
+        self.0.overtime.load(Ordering::SeqCst)
     }
 
     /// Whether the end was asked for.
@@ -101,6 +113,17 @@ impl Ended {
     }
 }
 
+/// What a run left for the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// How many objects.
+    pub objects: u64,
+    /// Their length together, in bytes.
+    pub bytes: u64,
+    /// What came first: `max_bytes`, `max_duration`, or `interrupted`.
+    pub why: &'static str,
+}
+
 /// What a run over one source came to.
 #[derive(Debug)]
 pub struct Outcome {
@@ -110,6 +133,8 @@ pub struct Outcome {
     pub ended: Ended,
     /// What it did.
     pub counts: RunCounts,
+    /// What was planned and is left for the next run, where a limit or an end came first.
+    pub left: Option<Left>,
     /// Why objects are missing, where some are: one reason of possibly several.
     pub failure: Option<Error>,
     /// Alarms that the owner has not acknowledged, old and new.

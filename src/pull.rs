@@ -19,13 +19,13 @@ mod transfer;
 mod words;
 
 use crate::bucket::Bucket;
-use crate::catalogue::Catalogue;
-use crate::config::SourceConfig;
+use crate::catalogue::{Catalogue, PlanTotals};
+use crate::config::{LimitsConfig, SourceConfig};
 use crate::error::{Error, Kind, Result};
 use crate::home::Shelf;
 use crate::object::{Change, Clock, Fact, KeyPrint, RunEnd, State};
-use crate::outcome::{Ended, Event, Outcome, Reporter, Stop};
-use dispatch::{Dispatcher, ROWS};
+use crate::outcome::{Ended, Event, Left, Outcome, Reporter, Stop};
+use dispatch::{Dispatched, Dispatcher, ROWS};
 use group::Group;
 use jiff::SignedDuration;
 use std::sync::Arc;
@@ -44,6 +44,8 @@ pub struct Pull {
     pub bucket: Bucket,
     /// The key that the bucket is read with.
     pub key: KeyPrint,
+    /// What the run may take.
+    pub limits: LimitsConfig,
     /// Our clock.
     pub clock: Clock,
     /// The owner's wish to end.
@@ -85,7 +87,7 @@ impl Pull {
             group.finding(|frame| frame.clock(ahead))?;
         }
         let (ended, error) = match &result {
-            Ok(ended) => (ended.as_str(), None),
+            Ok((ended, _)) => (ended.as_str(), None),
             Err(error) => ("failed", Some(error.to_string())),
         };
         group.fact(Fact::RunEnd(RunEnd {
@@ -97,12 +99,13 @@ impl Pull {
         let recorded = group.commit();
         let (counts, failure) = (group.counts, group.first_failure.take());
         // The failure itself says more than that it could not be recorded.
-        let ended = result?;
+        let (ended, left) = result?;
         recorded?;
         Ok(Outcome {
             source: self.source.name.clone(),
             ended,
             counts,
+            left,
             failure,
             open_alarms: shelf.catalogue().open_alarms()?,
             head: shelf.head().head,
@@ -145,10 +148,10 @@ impl Pull {
         Ok(sum)
     }
 
-    fn go(&self, runtime: &Runtime, group: &mut Group<'_, '_>) -> Result<Ended> {
+    fn go(&self, runtime: &Runtime, group: &mut Group<'_, '_>) -> Result<(Ended, Option<Left>)> {
         let seen = self.list(runtime, group)?;
         let Some(seen) = seen else {
-            return Ok(Ended::Interrupted);
+            return Ok((Ended::Interrupted, None));
         };
         let filter = &self.source.filter;
         gone::confirm(
@@ -164,20 +167,40 @@ impl Pull {
             objects: totals.objects,
             bytes: totals.bytes,
         });
-        if totals.objects > 0 {
-            self.fetch_all(runtime, group)?;
+        let done = match totals.objects {
+            0 => Dispatched::default(),
+            _ => self.fetch_all(runtime, group)?,
+        };
+        if let Some(key) = &done.first_oversize {
+            group.finding(|frame| frame.oversize(key, done.oversize, self.limits.max_object))?;
         }
-        Ok(if self.stop.requested() {
+        let ended = if self.stop.requested() {
             Ended::Interrupted
-        } else if group.counts.failed > 0 {
+        } else if group.counts.failed > 0 || done.spent {
             Ended::Partial
         } else {
             Ended::Complete
-        })
+        };
+        Ok((ended, self.left(totals, &done)))
+    }
+
+    /// What of the plan is for the next run, and what came first.
+    fn left(&self, planned: PlanTotals, done: &Dispatched) -> Option<Left> {
+        let (objects, bytes) = done.oversize;
+        let left = Left {
+            objects: planned.objects.saturating_sub(done.objects + objects),
+            bytes: planned.bytes.saturating_sub(done.bytes + bytes),
+            why: match (self.stop.requested(), self.stop.is_overtime()) {
+                (true, true) => "max_duration",
+                (true, false) => "interrupted",
+                _ => "max_bytes",
+            },
+        };
+        (left.objects > 0).then_some(left)
     }
 
     /// Fetches the plan. Transfers run on the runtime; this thread commits.
-    fn fetch_all(&self, runtime: &Runtime, group: &mut Group<'_, '_>) -> Result<()> {
+    fn fetch_all(&self, runtime: &Runtime, group: &mut Group<'_, '_>) -> Result<Dispatched> {
         let (out, mut fetched) = mpsc::channel(WAITING);
         let shelf = group.shelf();
         shelf.store().still_there()?;
@@ -191,7 +214,8 @@ impl Pull {
             reporter: self.reporter.clone(),
         };
         let plan = Catalogue::open_read(&shelf.store().catalogue_path())?;
-        let dispatcher = Dispatcher::new(transfer, plan, has_read(shelf)?, out);
+        let dispatcher =
+            Dispatcher::new(transfer, plan, has_read(shelf)?, self.limits.clone(), out);
         let dispatched = runtime.spawn(dispatcher.run());
         let mut failed = None;
         runtime.block_on(async {

@@ -11,6 +11,8 @@ mod dry_run;
 mod evidence;
 #[path = "nights/gone.rs"]
 mod gone;
+#[path = "nights/limits.rs"]
+mod limits;
 #[path = "nights/listings.rs"]
 mod listings;
 #[path = "nights/places.rs"]

@@ -2,7 +2,8 @@
 
 use super::blank::TrueKey;
 use super::pace::Floor;
-use crate::config::{Addressing, SourceConfig};
+use super::throttle::Throttle;
+use crate::config::{Addressing, LimitsConfig, SourceConfig, Timetable};
 use crate::credentials::Credentials;
 use crate::error::Result;
 use crate::http;
@@ -48,6 +49,8 @@ pub struct Tuning {
     pub at_once: usize,
     /// How many parts of one listing are under way at once, where they can be told apart.
     pub lists_at_once: usize,
+    /// How fast all downloads together may be.
+    pub rate: Timetable,
     /// Keys asked for in one page of a listing; S3 answers at most 1,000.
     pub page: i32,
 }
@@ -66,6 +69,7 @@ impl Default for Tuning {
             ranges_at_once: 5,
             at_once: 16,
             lists_at_once: 12,
+            rate: Timetable::default(),
             page: 1000,
         }
     }
@@ -85,6 +89,19 @@ impl Tuning {
             lists_at_once: 4,
             ..Self::default()
         }
+    }
+
+    /// The same within the owner's limits.
+    #[must_use]
+    pub fn within(mut self, limits: &LimitsConfig) -> Self {
+        self.rate = limits.rate.clone();
+        if let Some(most) = limits.concurrency {
+            let most = most.max(1);
+            self.at_once = self.at_once.min(most);
+            self.ranges_at_once = self.ranges_at_once.min(most);
+            self.lists_at_once = self.lists_at_once.min(most);
+        }
+        self
     }
 
     /// How long to wait before try number `tries` (the first repetition is 1): exponential, with
@@ -107,6 +124,7 @@ pub struct Bucket {
     pub(super) prefix: Arc<str>,
     pub(super) endpoint: Arc<str>,
     pub(super) tuning: Arc<Tuning>,
+    pub(super) throttle: Arc<Throttle>,
     traffic: Arc<Traffic>,
 }
 
@@ -160,6 +178,7 @@ impl Bucket {
             name: source.bucket.as_str().into(),
             prefix: source.filter.prefix().into(),
             endpoint: source.endpoint.as_deref().unwrap_or("AWS").into(),
+            throttle: Arc::new(Throttle::new(tuning.rate.clone())),
             tuning: Arc::new(tuning),
             traffic,
         })
@@ -255,6 +274,23 @@ mod tests {
             let window = window(&tuning) >> 20;
             assert!((least..=most).contains(&window), "{mib} MiB: {window} MiB");
             assert_eq!(tuning.at_once < 16, mib < 1024, "{mib} MiB");
+        }
+    }
+
+    #[test]
+    fn a_limit_makes_it_less_and_never_more() {
+        for (most, expected) in [
+            (None, (16, 5, 12)),
+            (Some(3), (3, 3, 3)),
+            (Some(99), (16, 5, 12)),
+        ] {
+            let limits = LimitsConfig {
+                concurrency: most,
+                ..LimitsConfig::default()
+            };
+            let tuning = Tuning::default().within(&limits);
+            let now = (tuning.at_once, tuning.ranges_at_once, tuning.lists_at_once);
+            assert_eq!(now, expected, "{most:?}");
         }
     }
 

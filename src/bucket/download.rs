@@ -168,6 +168,8 @@ impl Body {
             Ok(Some(Err(e))) => Err(broken(causes(&e))),
             Ok(Some(Ok(bytes))) => {
                 if self.pace.holds(bytes.len() as u64, asked.elapsed()) {
+                    // After the line was measured: a wait that the owner wants is no trickle.
+                    self.bucket.throttle.take(bytes.len() as u64).await;
                     Ok(Some(bytes.into()))
                 } else {
                     let floor = self.bucket.tuning.floor;

@@ -282,6 +282,14 @@ fn store_section(store: &Path, marker: &Marker, args: &Settings) -> String {
          # A key in use for longer than this is a finding: make a new one, then revoke the old.\n\
          # rotate_after = \"90d\"\n\
          \n\
+         # What a run may take. What it leaves is for the next one, and it says so (exit 3).\n\
+         # [limits]\n\
+         # rate = \"08:00 1MiB/s 23:00 off\"  # or \"2 MiB/s\" all day\n\
+         # concurrency = 4  # requests at once\n\
+         # max_duration = \"2h\"\n\
+         # max_bytes = \"200 GiB\"  # of one source in one run\n\
+         # max_object = \"1 TiB\"  # larger objects stay in the bucket; they are a finding\n\
+         \n\
          # Who is told how each run went; `offsite notify --test` tries it out.\n\
          # [notify]\n\
          # healthcheck = \"https://hc-ping.com/your-uuid\"\n\

@@ -3,7 +3,7 @@
 use super::progress::Progress;
 use super::view::{limits, read_config};
 use super::{Context, Exit, say, warn, written};
-use crate::config::{Config, SourceConfig};
+use crate::config::{Config, SourceConfig, Timetable};
 use crate::credentials::Credentials;
 use crate::error::{Error, Kind, Result};
 use crate::home::Home;
@@ -31,16 +31,31 @@ pub(super) struct Args {
     /// With --dry-run: print one JSON object a line, the sum last
     #[arg(long, requires = "dry_run")]
     json: bool,
+    /// Download no faster, in place of `[limits] rate`: "2MiB/s", "off", or times of day with a
+    /// rate each, such as "08:00 1MiB/s 23:00 off"
+    #[arg(long, value_name = "RATE")]
+    limit_rate: Option<Timetable>,
 }
 
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
-    let config = read_config(context)?;
+    let mut config = read_config(context)?;
+    if let Some(rate) = args.limit_rate.clone() {
+        config.limits.rate = rate;
+    }
     let night = Night {
         runtime: runtime()?,
+        limits: config.limits.clone(),
         clock: Clock::System,
         stop: stop_on_signals()?,
         reporter: Arc::new(Progress::new()),
     };
+    if let Some(most) = config.limits.max_duration {
+        let stop = night.stop.clone();
+        night.runtime.spawn(async move {
+            tokio::time::sleep(most).await;
+            stop.time_is_up();
+        });
+    }
     let notifier = Notifier::new(&config.notify, night.runtime.handle());
     let mut run = Run {
         sources: config.select(&args.sources)?,

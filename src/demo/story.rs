@@ -6,7 +6,7 @@
 
 use super::bucket::{Bucket, READER, Server, Versioning};
 use crate::catalogue::Query;
-use crate::config::{Config, SourceConfig, StoreConfig};
+use crate::config::{Config, LimitsConfig, SourceConfig, StoreConfig};
 use crate::credentials::Credentials;
 use crate::error::{Error, Kind, Result};
 use crate::home::{Home, probe_sqlite};
@@ -80,6 +80,7 @@ impl Story {
             source,
             store: config.store,
             night: Night {
+                limits: LimitsConfig::default(),
                 runtime,
                 clock: clock.clone(),
                 stop: Stop::default(),

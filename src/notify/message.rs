@@ -306,6 +306,7 @@ mod tests {
                 source: name(source),
                 ended,
                 counts: RunCounts::default(),
+                left: None,
                 failure: None,
                 open_alarms: 0,
                 head: HEAD,

@@ -2,9 +2,10 @@
 
 use super::transfer::{Fetched, Transfer};
 use crate::catalogue::Catalogue;
+use crate::config::LimitsConfig;
 use crate::error::{Kind, Result};
 use crate::formats::{self, Rank};
-use crate::object::{Change, SourceName, Why};
+use crate::object::{Change, ObjectKey, SourceName, Why};
 use crate::outcome::Event;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +24,10 @@ pub(super) struct Dispatcher {
     transfer: Transfer,
     plan: Catalogue,
     tally: Arc<Tally>,
+    limits: LimitsConfig,
+    /// Bytes of what was begun.
+    begun: u64,
+    done: Dispatched,
     out: mpsc::Sender<Fetched>,
 }
 
@@ -35,13 +40,22 @@ struct Tally {
     other: AtomicU64,
     /// Failures since anything last arrived.
     failures: AtomicU64,
+    /// Objects that had their turn,
+    taken: AtomicU64,
+    /// and their bytes.
+    taken_bytes: AtomicU64,
     /// Whether an earlier run could read something: then what it could not says nothing about
     /// the key when it is refused again.
     has_read: bool,
 }
 
 impl Tally {
-    fn count(&self, fetched: &Fetched) {
+    /// An object of `bytes` bytes had its turn, unless that was cut short.
+    fn count(&self, fetched: &Fetched, bytes: u64) {
+        if !matches!(fetched, Fetched::Interrupted) {
+            self.taken.fetch_add(1, Ordering::Relaxed);
+            self.taken_bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
         match fetched {
             Fetched::Failed(_, error) if error.kind() != Kind::Store => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
@@ -64,6 +78,21 @@ impl Tally {
     fn only_refused(&self, least: u64) -> bool {
         self.refused.load(Ordering::Relaxed) >= least && self.other.load(Ordering::Relaxed) == 0
     }
+}
+
+/// What of the plan had its turn.
+#[derive(Debug, Default)]
+pub(super) struct Dispatched {
+    /// How many objects.
+    pub(super) objects: u64,
+    /// Their bytes.
+    pub(super) bytes: u64,
+    /// Whether the run's budget ended before the plan.
+    pub(super) spent: bool,
+    /// Objects that are larger than the owner wants any to be: how many, their bytes,
+    pub(super) oversize: (u64, u64),
+    /// and the first of them.
+    pub(super) first_oversize: Option<ObjectKey>,
 }
 
 /// Which rows of the plan have their turn.
@@ -96,6 +125,7 @@ impl Dispatcher {
         transfer: Transfer,
         plan: Catalogue,
         has_read: bool,
+        limits: LimitsConfig,
         out: mpsc::Sender<Fetched>,
     ) -> Self {
         let tally = Tally {
@@ -106,16 +136,49 @@ impl Dispatcher {
             transfer,
             plan,
             tally: Arc::new(tally),
+            limits,
+            begun: 0,
+            done: Dispatched::default(),
             out,
         }
     }
 
     /// Fetches the whole plan. An error means that the rest of it is not worth a try.
-    pub(super) async fn run(mut self) -> Result<()> {
+    pub(super) async fn run(mut self) -> Result<Dispatched> {
         for lane in Lane::all() {
             self.lane(lane).await?;
         }
-        self.readable(1)
+        self.readable(1)?;
+        Ok(Dispatched {
+            objects: self.tally.taken.load(Ordering::Relaxed),
+            bytes: self.tally.taken_bytes.load(Ordering::Relaxed),
+            ..self.done
+        })
+    }
+
+    /// Whether the owner's limits leave `change` its turn. The first object always has one, or a
+    /// large one would never come.
+    fn within_limits(&mut self, change: &Change) -> bool {
+        let size = match change.why {
+            // Nothing is fetched.
+            Why::Back => 0,
+            Why::New | Why::Changed | Why::Retry => change.identity.size,
+        };
+        if self.limits.max_object.is_some_and(|most| size > most) {
+            let (objects, bytes) = self.done.oversize;
+            self.done.oversize = (objects + 1, bytes.saturating_add(size));
+            self.done
+                .first_oversize
+                .get_or_insert_with(|| change.key.clone());
+            return false;
+        }
+        let sum = self.begun.saturating_add(size);
+        self.done.spent |= self.begun > 0 && self.limits.max_bytes.is_some_and(|most| sum > most);
+        if self.done.spent {
+            return false;
+        }
+        self.begun = sum;
+        true
     }
 
     /// An error when at least `refusals` objects were refused and there were no others.
@@ -168,8 +231,11 @@ impl Dispatcher {
                     return Ok(());
                 }
                 // Not dropped with the set: what is complete by now is recorded.
-                if self.transfer.stop.requested() {
+                if self.transfer.stop.requested() || self.done.spent {
                     break 'plan;
+                }
+                if !self.within_limits(&change) {
+                    continue;
                 }
                 self.readable(REFUSALS)?;
                 self.reachable().await?;
@@ -203,9 +269,9 @@ impl Dispatcher {
         };
         let (transfer, out, tally) = (self.transfer.clone(), self.out.clone(), self.tally.clone());
         Ok(async move {
-            let key = change.key.clone();
+            let (key, bytes) = (change.key.clone(), change.identity.size);
             let fetched = transfer.fetch(change, restic).await;
-            tally.count(&fetched);
+            tally.count(&fetched, bytes);
             transfer.reporter.report(&Event::Finished(&key));
             // A closed channel means that the drive failed: that is said elsewhere.
             let _ = out.send(fetched).await;

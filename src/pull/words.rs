@@ -136,6 +136,29 @@ impl Frame<'_> {
         self.finding("listing-omits", Severity::Warning, None, advice)
     }
 
+    /// Objects that are larger than the owner wants any to be: how many, and their bytes.
+    pub(super) fn oversize(
+        &self,
+        first: &ObjectKey,
+        (objects, bytes): (u64, u64),
+        most: Option<u64>,
+    ) -> FindingRecord {
+        let advice = Advice {
+            what: format!(
+                "{objects} objects are larger than max_object and stay in the bucket, such as {first}"
+            ),
+            evidence: format!(
+                "{bytes} bytes together; [limits] max_object is {} bytes",
+                most.unwrap_or_default()
+            ),
+            next: format!(
+                "if they belong to the backups, raise max_object; if not, find out what wrote them; then `offsite ack {}-{}`",
+                self.source, self.number
+            ),
+        };
+        self.finding("oversize", Severity::Warning, None, advice)
+    }
+
     /// The listing shows keys that cannot be asked for.
     pub(super) fn strange_keys(&self, strange: &[String]) -> FindingRecord {
         let advice = Advice {

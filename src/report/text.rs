@@ -312,6 +312,16 @@ pub fn outcome(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
         "; {} requests; journal head {}",
         c.requests, outcome.head
     )?;
+    if let Some(left) = outcome.left {
+        writeln!(
+            out,
+            "{}: {} objects ({}) are left for the next run: {}",
+            outcome.source,
+            left.objects,
+            bytes(left.bytes),
+            left.why
+        )?;
+    }
     if outcome.open_alarms > 0 {
         writeln!(
             out,

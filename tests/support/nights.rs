@@ -6,7 +6,7 @@
 use super::program::{Output, Running};
 use offsite::bucket::{Bucket as Client, Tuning};
 use offsite::catalogue::{Catalogue, FindingRow, Query};
-use offsite::config::{Addressing, Filter, SourceConfig, StoreConfig};
+use offsite::config::{Addressing, Filter, LimitsConfig, SourceConfig, StoreConfig};
 use offsite::credentials::Credentials;
 use offsite::demo::bucket::{Bucket, Faults, READER, Server};
 use offsite::error::Result;
@@ -40,6 +40,7 @@ pub struct Nights {
     pub clock: Clock,
     pub source: SourceConfig,
     pub tuning: Tuning,
+    pub limits: LimitsConfig,
     pub store: StoreConfig,
     runtime: Runtime,
     last: Timestamp,
@@ -96,6 +97,7 @@ impl Nights {
                 allow_root_fs: true,
             },
             tuning: tuning(),
+            limits: LimitsConfig::default(),
             runtime: tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
                 .enable_all()
@@ -145,6 +147,7 @@ impl Nights {
             source: self.source.clone(),
             bucket: Client::new(&self.source, &credentials, self.tuning.clone())?,
             key: KeyPrint::of(READER.id),
+            limits: self.limits.clone(),
             clock: self.clock.clone(),
             stop: Stop::default(),
             reporter: Arc::new(Silent),
