@@ -1,22 +1,21 @@
 //! Connections: TLS by rustls with ring for everything that goes over the network.
 
+mod client;
+mod dial;
+mod tls;
+
+pub use tls::{certificate_trouble, has_aes};
+
 use crate::error::{Error, Kind, Result};
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use std::path::Path;
 use std::time::Duration;
 
-/// Makes ring the cryptography of clients that ask rustls for a default. Once a process; later
-/// calls change nothing.
+/// Makes ring, with the ciphers in the order that suits this processor, the cryptography of clients
+/// that ask rustls for a default. Once a process; later calls change nothing.
 pub fn choose_ring() {
     // An error means that it was chosen before.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = tls::cryptography(has_aes()).install_default();
 }
 
 /// Whether `host`, a name or an address as a URL has it, is this computer itself.
@@ -50,54 +49,16 @@ pub async fn answers(url: &str) -> Result<()> {
     client.get(url).send().await.map(drop).map_err(failed)
 }
 
-/// The AWS client's connections: TLS by rustls with ring, the system's roots plus `ca_file`, and
-/// the proxy that the environment names.
+/// The AWS client's connections: TLS by rustls with ring, the system's roots plus `ca_file`, the
+/// ciphers in the order that suits this processor, and the proxy that the environment names.
 pub fn client(ca_file: Option<&Path>) -> Result<SharedHttpClient> {
-    let mut roots = TrustStore::default();
-    if let Some(file) = ca_file {
-        roots = roots.with_pem_certificate(read_ca(file)?);
-    }
-    let context = TlsContext::builder()
-        .with_trust_store(roots)
-        .build()
-        .map_err(|e| Error::new(Kind::Usage, "cannot set up TLS").because(e))?;
-    // The builder's own `build_https` knows no proxy: the connector is put together here.
-    Ok(
-        aws_smithy_http_client::Builder::new().build_with_connector_fn(
-            move |settings, components| {
-                let mut connector = Connector::builder().proxy_config(ProxyConfig::from_env());
-                connector.set_connector_settings(settings.cloned());
-                connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-                connector
-                    .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-                    .tls_context(context.clone())
-                    .build()
-            },
-        ),
-    )
+    client_for(has_aes(), ca_file)
 }
 
-/// The bytes of a PEM file whose every certificate parses. The client would skip a file without
-/// certificates silently and panic at a malformed one.
-fn read_ca(file: &Path) -> Result<Vec<u8>> {
-    let bad = |why: String| {
-        let what = format!("ca_file {} cannot be used", file.display());
-        Error::new(Kind::Usage, what)
-            .because(why)
-            .hint("it must hold at least one certificate in PEM form (-----BEGIN CERTIFICATE-----)")
-    };
-    let pem = std::fs::read(file).map_err(|e| bad(e.to_string()))?;
-    let certificates = CertificateDer::pem_slice_iter(&pem)
-        .collect::<std::result::Result<Vec<_>, _>>()
-        .map_err(|e| bad(e.to_string()))?;
-    if certificates.is_empty() {
-        return Err(bad("it holds no certificate".to_owned()));
-    }
-    let mut roots = rustls::RootCertStore::empty();
-    for certificate in certificates {
-        roots.add(certificate).map_err(|e| bad(e.to_string()))?;
-    }
-    Ok(pem)
+/// As [`client`], for a processor with or without instructions for `aes`.
+pub fn client_for(aes: bool, ca_file: Option<&Path>) -> Result<SharedHttpClient> {
+    let tls = tls::settings(aes, ca_file)?;
+    Ok(SharedHttpClient::new(client::Lazy::new(tls)))
 }
 
 #[cfg(test)]

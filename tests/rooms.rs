@@ -107,7 +107,7 @@ const DOORS: [Door; 11] = [
         why: "the library touches no terminal",
     },
     Door {
-        words: &["s3s::", "hyper_util::", "age::"],
+        words: &["s3s::", "age::"],
         behind: &["demo"],
         why: "the embedded bucket is the demo's",
     },
@@ -138,9 +138,17 @@ const DOORS: [Door; 11] = [
         why: "the computer is asked in two places",
     },
     Door {
-        words: &["TcpStream", "TcpListener", "UdpSocket", "hyper::"],
-        behind: &["demo"],
-        why: "nobody opens a connection by hand",
+        words: &[
+            "TcpStream",
+            "TcpListener",
+            "UdpSocket",
+            "hyper::",
+            "hyper_util::",
+            "hyper_rustls::",
+            "rustls::",
+        ],
+        behind: &["demo", "http"],
+        why: "connections are opened, and the bucket of the demo is served, in one place each",
     },
     Door {
         words: &["reqwest::"],

@@ -2,6 +2,7 @@
 
 use super::client::Bucket;
 use crate::error::{Error, Kind};
+use crate::http;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use std::error::Error as StdError;
@@ -120,6 +121,16 @@ impl Bucket {
                 .because(causes(&error))
                 .hint("is `endpoint` the S3 endpoint, and not a web page or a console?"),
             ),
+            other
+                if let Some((why, way_out)) =
+                    http::certificate_trouble(other, "the file of `ca_file`") =>
+            {
+                Failure::Fatal(
+                    Error::new(Kind::Run, format!("cannot trust {}", self.endpoint))
+                        .because(why)
+                        .hint(way_out),
+                )
+            }
             _ => Failure::Passing(
                 Error::new(Kind::Run, format!("cannot reach {}", self.endpoint))
                     .because(without_layers(&causes(&error)))

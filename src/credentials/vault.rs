@@ -137,6 +137,11 @@ fn unwell(address: &str, error: &ClientError) -> Error {
             Error::new(Kind::Run, format!("Vault at {address} answered {code}"))
                 .hint("look at its log; is VAULT_ADDR right?")
         }
+        other if let Some((why, way_out)) = http::certificate_trouble(other, "the file of VAULT_CACERT") => {
+            Error::new(Kind::Run, format!("cannot trust Vault at {address}"))
+                .because(why)
+                .hint(way_out)
+        }
         ClientError::RestClientError { .. } => {
             Error::new(Kind::Run, format!("cannot reach Vault at {address}"))
                 .hint("is VAULT_ADDR right, does the network work from here, and is its CA known (VAULT_CACERT)?")

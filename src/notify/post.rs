@@ -165,6 +165,14 @@ fn no_answer(timeout: Duration) -> Error {
 /// Why no answer came, without the address.
 fn broken(error: reqwest::Error, timeout: Duration) -> Refusal {
     let error = error.without_url();
+    let roots = "this system's (`update-ca-certificates`)";
+    if let Some((why, way_out)) = http::certificate_trouble(&error, roots) {
+        let error = Error::new(Kind::Run, "it cannot be trusted").because(why);
+        return Refusal {
+            error: error.hint(way_out),
+            again: false,
+        };
+    }
     let what = match () {
         () if error.is_timeout() => {
             let error = no_answer(timeout);

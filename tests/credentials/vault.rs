@@ -2,10 +2,12 @@
 //! method", "Health": status 503 while sealed). The server itself is not to be had here: what it
 //! would answer is written down in this file.
 
+use crate::support::{Authority, Tls};
 use crate::{CANARY, bare, errors, quiet, world};
 use offsite::demo::bucket::READER;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
@@ -147,6 +149,52 @@ fn by_a_token() {
         vault.inside.lock().unwrap().asked,
         ["GET /v1/secret/data/backups/www"]
     );
+}
+
+/// At its most talkative, with TLS by a private CA to Vault and to the bucket.
+#[test]
+#[cfg_attr(without_openssl, ignore = "OFFSITE_TEST_WITHOUT names openssl")]
+fn over_tls_by_a_private_ca() {
+    let (vault, world) = (Vault::start(), world("vault:secret/backups/www"));
+    let authority = Authority::new();
+    let bucket = Tls::start(&authority, &world.server.endpoint());
+    let text = std::fs::read_to_string(world.home.config()).unwrap();
+    let (plain, file) = (world.server.endpoint(), authority.file());
+    let lines = format!("endpoint = {:?}\nca_file = {file:?}", bucket.endpoint());
+    let text = text.replace(&format!("endpoint = {plain:?}"), &lines);
+    std::fs::write(world.home.config(), text).unwrap();
+    let over = Tls::start(&authority, &vault.address);
+    let pull = |ca: &Path| {
+        let mut pull = bare(&world, &["pull"]);
+        pull.env("VAULT_ADDR", over.endpoint())
+            .env("VAULT_CACERT", ca)
+            .env("VAULT_TOKEN", TOKEN);
+        quiet(pull)
+    };
+    let told = pull(&file).exits(0);
+    assert!(told.stderr.contains(" TRACE "), "{}", told.stderr);
+    assert!(!bucket.suites().is_empty() && !over.suites().is_empty());
+    let said = errors(&pull(&Authority::called("another CA").file()).exits(1));
+    assert!(said.contains("cannot trust Vault at https://"), "{said}");
+    assert!(said.contains("VAULT_CACERT"), "{said}");
+    // Whatever the file is, an error and no panic.
+    let wrong = world.home.path().join("wrong.pem");
+    for text in [
+        "",
+        "hello\n",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
+        std::fs::write(&wrong, text).unwrap();
+        let told = pull(&wrong);
+        assert_ne!(told.code(), 0);
+        let said = errors(&told);
+        assert!(
+            said.contains("Vault") && said.contains("VAULT_CACERT"),
+            "{said}"
+        );
+    }
+    let told = pull(&world.home.path().join("none.pem"));
+    assert!(errors(&told).contains("VAULT_CACERT"), "{}", errors(&told));
 }
 
 #[test]

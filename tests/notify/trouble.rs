@@ -2,19 +2,24 @@
 
 use crate::ears::{Ear, Manner, nobody, tell, telling};
 use crate::support::program::each_file;
-use crate::support::{Embedded, Output, Running};
+use crate::support::{Authority, Embedded, Output, Running, Tls};
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 
 /// Stands in every address and every secret.
 const CANARY: &str = "canary0f7e2a";
 
 fn pull(at: &Embedded) -> Output {
+    Running::spawn(pulling(at)).finish()
+}
+
+fn pulling(at: &Embedded) -> Command {
     let mut pull = at.home.command(["pull"]);
     pull.env("RUST_LOG", "trace")
         .env("HOOK_SECRET", format!("secret-{CANARY}"))
         .env("NTFY_TOKEN", format!("tk_{CANARY}"));
-    Running::spawn(pull).finish()
+    pull
 }
 
 fn three(url: &dyn Fn(&str) -> String) -> String {
@@ -113,6 +118,33 @@ fn whatever_those_who_are_told_do_the_pull_and_the_store_are_the_same() {
         nothing_leaked(&at, &said);
     }
     assert_eq!(elsewhere.paths(), [""; 0], "a redirect was followed");
+}
+
+/// Their certificates are judged by the system's roots, here those of a private CA; at the most
+/// talkative no address and no secret is said.
+#[test]
+#[cfg_attr(without_openssl, ignore = "OFFSITE_TEST_WITHOUT names openssl")]
+fn over_tls_they_hear_it_and_nothing_leaks() {
+    let (ear, authority) = (Ear::new(), Authority::new());
+    let tls = Tls::start(&authority, &ear.url(""));
+    let at = telling(&three(&|path| format!("{}{path}", tls.endpoint())));
+    let pull = |roots: &std::path::Path| {
+        let mut pull = pulling(&at);
+        pull.env("SSL_CERT_FILE", roots);
+        Running::spawn(pull).finish().exits(0)
+    };
+    let said = pull(&authority.file());
+    nothing_leaked(&at, &said);
+    assert!(said.stderr.contains(" TRACE "), "{}", said.stderr);
+    assert!(!said.stderr.contains("was not told"), "{}", said.stderr);
+    assert_eq!(ear.take().len(), 4);
+    assert!(tls.suites().iter().all(Option::is_some));
+    // Nor to one whom nobody vouches for.
+    let said = pull(&Authority::called("another CA").file());
+    nothing_leaked(&at, &said);
+    assert_eq!(ear.take().len(), 0);
+    assert_eq!(said.stderr.matches("issued by nobody whom").count(), 4);
+    assert!(said.stderr.contains("update-ca-certificates"));
 }
 
 #[test]

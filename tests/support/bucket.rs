@@ -49,7 +49,7 @@ impl Bucket {
     pub fn at(endpoint: &str, keys: Keys, name: &str) -> Self {
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .http_client(offsite::http::client(None).unwrap())
             .region(Region::new(REGION))
             .endpoint_url(endpoint)
             .force_path_style(true)

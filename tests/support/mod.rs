@@ -32,6 +32,7 @@ pub mod nights;
 pub mod program;
 pub mod proxy;
 pub mod seaweedfs;
+pub mod tls;
 pub mod tools;
 pub mod trace;
 
@@ -43,4 +44,5 @@ pub use nights::Nights;
 pub use program::{Home, Output, Running};
 pub use proxy::{Fault, FaultProxy};
 pub use seaweedfs::Seaweed;
+pub use tls::{Authority, Tls};
 pub use tools::{need, tool};

@@ -34,7 +34,7 @@ impl Fixture {
             .retry_config(RetryConfig::disabled())
             // The SDK would ask for checksums on its own.
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .http_client(crate::http::client(None).unwrap())
             .build();
         Client::from_conf(config)
     }
