@@ -14,8 +14,13 @@ use std::time::Duration;
 /// Makes ring, with the ciphers in the order that suits this processor, the cryptography of clients
 /// that ask rustls for a default. Once a process; later calls change nothing.
 pub fn choose_ring() {
+    choose_ring_for(has_aes());
+}
+
+/// As [`choose_ring`], for a processor with or without instructions for `aes`.
+pub fn choose_ring_for(aes: bool) {
     // An error means that it was chosen before.
-    let _ = tls::cryptography(has_aes()).install_default();
+    let _ = tls::cryptography(aes).install_default();
 }
 
 /// Whether `host`, a name or an address as a URL has it, is this computer itself.
@@ -31,6 +36,11 @@ pub fn is_loopback(host: &str) -> bool {
 pub async fn answers(url: &str) -> Result<()> {
     choose_ring();
     let failed = |e: reqwest::Error| {
+        let ca = "the file of `ca_file`, after an `offsite init` without --wizard";
+        if let Some((why, way_out)) = certificate_trouble(&e, ca) {
+            let error = Error::new(Kind::Run, format!("cannot trust {url}"));
+            return error.because(why).hint(way_out);
+        }
         let what = format!("nothing answers at {url}");
         let why = match (e.is_timeout(), e.is_connect()) {
             (true, _) => "it took too long",

@@ -1,6 +1,11 @@
 //! TLS: which cipher is agreed on, whom a pull over https believes and what it says of the others,
 //! and the ways to a server: direct, and through proxies.
-#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 
 mod support;
 
@@ -15,7 +20,7 @@ use rustls::CipherSuite;
 use rustls::version::{TLS12, TLS13};
 use std::path::Path;
 use support::tls::{HERE, NOW, ONCE, ONE_DAY};
-use support::{Authority, Embedded, Output, Tls};
+use support::{Authority, Embedded, Output, Running, Tls};
 
 /// Writes the endpoint, and `ca_file` where there is one, into the configuration.
 fn point(at: &Embedded, endpoint: &str, ca_file: Option<&Path>) {
@@ -96,18 +101,16 @@ fn the_processor_decides_which_cipher_comes_first() {
     }
 }
 
-/// Vault, and those who are told, are spoken to by clients that ask rustls for its default.
+/// Vault, and those who are told, are spoken to by clients that ask rustls for its default. It is
+/// chosen once a process: no other test here chooses it.
 #[test]
 fn the_default_has_the_same_order() {
-    http::choose_ring();
-    let suites = &rustls::crypto::CryptoProvider::get_default()
-        .unwrap()
-        .cipher_suites;
-    let first = match http::has_aes() {
-        true => CipherSuite::TLS13_AES_256_GCM_SHA384,
-        false => CipherSuite::TLS13_CHACHA20_POLY1305_SHA256,
-    };
-    assert_eq!(suites[0].suite(), first);
+    http::choose_ring_for(false);
+    let default = rustls::crypto::CryptoProvider::get_default().unwrap();
+    let first = default.cipher_suites[0].suite();
+    assert_eq!(first, CipherSuite::TLS13_CHACHA20_POLY1305_SHA256);
+    let ring = rustls::crypto::ring::DEFAULT_CIPHER_SUITES;
+    assert_eq!(default.cipher_suites.len(), ring.len(), "one got lost");
 }
 
 /// What Linux says of this processor, and what we make of it, are the same.
@@ -140,6 +143,19 @@ fn a_private_ca_is_believed_where_ca_file_names_it() {
     assert_eq!(got("a.age"), b"age-encryption.org/v1\n");
     assert!(got("large.age") == large);
     assert!(server.suites().iter().all(Option::is_some));
+}
+
+#[test]
+#[cfg_attr(without_openssl, ignore = "OFFSITE_TEST_WITHOUT names openssl")]
+fn the_roots_of_the_system_count_too() {
+    let (at, authority) = (world(), Authority::new());
+    let server = Tls::start(&authority, &at.server.endpoint());
+    for ca_file in [None, Some(Authority::called("another CA").file())] {
+        point(&at, &server.endpoint(), ca_file.as_deref());
+        let mut pull = at.home.command(["pull"]);
+        pull.env("SSL_CERT_FILE", authority.file());
+        Running::spawn(pull).finish().exits(0);
+    }
 }
 
 /// One error with its way out; the run fails and a later one may go better.

@@ -172,7 +172,7 @@ fn over_tls_by_a_private_ca() {
         quiet(pull)
     };
     let told = pull(&file).exits(0);
-    assert!(told.stderr.contains(" TRACE "), "{}", told.stderr);
+    assert!(told.stderr.contains(" DEBUG "), "{}", told.stderr);
     assert!(!bucket.suites().is_empty() && !over.suites().is_empty());
     let said = errors(&pull(&Authority::called("another CA").file()).exits(1));
     assert!(said.contains("cannot trust Vault at https://"), "{said}");

@@ -1,5 +1,6 @@
 //! What is wrong with the bucket, the key, the line or the clock.
 
+use crate::support::{Authority, Tls};
 use crate::{Case, Ground, SECRET, all_as_promised, pull};
 use offsite::demo::bucket::{Fault, Paging, READER, Refusal};
 use std::io::{Read as _, Write as _};
@@ -279,4 +280,21 @@ fn the_key_of_a_profile_works_as_that_of_the_environment() {
     let told = crate::Running::spawn(pull).finish().exits(0);
     assert!(told.stdout.contains("1 stored"), "{}", told.stdout);
     assert_eq!(crate::spilt(&told), [""; 0]);
+}
+
+/// The first try of an endpoint (`init --wizard`).
+#[test]
+#[cfg_attr(without_openssl, ignore = "OFFSITE_TEST_WITHOUT names openssl")]
+fn an_endpoint_of_a_private_ca_is_not_silent() {
+    let (ground, authority) = (Ground::new(), Authority::new());
+    let server = Tls::start(&authority, &ground.server.endpoint());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let answer = runtime
+        .unwrap()
+        .block_on(offsite::http::answers(&server.endpoint()));
+    let error = answer.unwrap_err();
+    assert!(error.to_string().contains("issued by nobody"), "{error}");
+    assert!(error.way_out().unwrap().contains("without --wizard"));
 }

@@ -135,7 +135,7 @@ fn over_tls_they_hear_it_and_nothing_leaks() {
     };
     let said = pull(&authority.file());
     nothing_leaked(&at, &said);
-    assert!(said.stderr.contains(" TRACE "), "{}", said.stderr);
+    assert!(said.stderr.contains(" DEBUG "), "{}", said.stderr);
     assert!(!said.stderr.contains("was not told"), "{}", said.stderr);
     assert_eq!(ear.take().len(), 4);
     assert!(tls.suites().iter().all(Option::is_some));

@@ -5,8 +5,7 @@ use crate::{client, point, wait, world};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::error::SdkError;
-use aws_sdk_s3::operation::head_bucket::HeadBucketError;
+use aws_sdk_s3::error::{ConnectorError, DisplayErrorContext, SdkError};
 use offsite::http;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -139,9 +138,18 @@ fn hang(mut line: TcpStream) {
     let _ = line.read_to_end(&mut Vec::new());
 }
 
-fn hang_up(mut line: TcpStream) {
-    // Something of the request, so that the connection is there.
+/// With something unread, so that the client's side is reset.
+fn reset(mut line: TcpStream) {
     let _ = line.read(&mut [0]);
+}
+
+/// In peace, after the whole request.
+fn hang_up(line: TcpStream) {
+    for text in BufReader::new(line).lines() {
+        if text.unwrap().is_empty() {
+            return;
+        }
+    }
 }
 
 /// Busy, and ready for the next request.
@@ -180,13 +188,15 @@ fn a_busy_server_is_asked_again_over_another_connection() {
     assert_eq!(BUSY.load(Ordering::SeqCst), 3);
 }
 
-fn impatient(at: &str) -> Client {
+/// The one time is short, the other none that ends here: which of them it was is to be seen.
+fn impatient(at: &str, connect: Duration, read: Duration) -> Client {
     let client = client(http::client(None).unwrap(), at);
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_millis(300))
-        .read_timeout(Duration::from_millis(300));
-    let config = client.config().to_builder();
-    Client::from_conf(config.timeout_config(timeouts.build()).build())
+        .connect_timeout(connect)
+        .read_timeout(read)
+        .build();
+    let config = client.config().to_builder().timeout_config(timeouts);
+    Client::from_conf(config.retry_config(RetryConfig::disabled()).build())
 }
 
 /// Retries rest on these classes: what passes is tried again.
@@ -196,34 +206,39 @@ fn lines_that_lead_nowhere_are_told_apart() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().to_string()
     };
-    type Is = fn(&aws_sdk_s3::error::ConnectorError) -> bool;
-    let cases: [(&str, String, Is, &str); 4] = [
-        ("http", nobody, |e| e.is_io(), "Connection refused"),
-        ("http", server(hang_up), |e| e.is_io(), ""),
+    let (short, long) = (Duration::from_millis(300), Duration::from_secs(600));
+    type Is = fn(&ConnectorError) -> bool;
+    let io: Is = ConnectorError::is_io;
+    let timeout: Is = ConnectorError::is_timeout;
+    for (scheme, address, [connect, read], is, words) in [
+        ("http", nobody, [long, long], io, "Connection refused"),
+        ("http", server(reset), [long, long], io, ""),
+        ("http", server(hang_up), [long, long], io, ""),
         (
             "http",
             server(hang),
-            |e| e.is_timeout(),
+            [long, short],
+            timeout,
             "no answer within 0.3 s",
         ),
         (
             "https",
             server(hang),
-            |e| e.is_timeout(),
+            [short, long],
+            timeout,
             "no connection within 0.3 s",
         ),
-    ];
-    for (scheme, address, is, words) in cases {
-        let client = impatient(&format!("{scheme}://{address}"));
-        let answer: Result<_, SdkError<HeadBucketError>> =
-            wait(client.head_bucket().bucket("b").send());
-        let error = answer.unwrap_err();
+    ] {
+        let client = impatient(&format!("{scheme}://{address}"), connect, read);
+        let answer = client.head_bucket().bucket("b").send();
+        let answer = wait(async { tokio::time::timeout(long / 5, answer).await });
+        let error = answer.expect("no end after two minutes").unwrap_err();
         let SdkError::DispatchFailure(failure) = &error else {
             panic!("{scheme}: {error:?}")
         };
         let why = failure.as_connector_error().unwrap();
         assert!(is(why), "{scheme}: {error:?}");
-        let text = aws_sdk_s3::error::DisplayErrorContext(&error).to_string();
+        let text = DisplayErrorContext(&error).to_string();
         assert!(text.contains(words), "{text}");
     }
 }
