@@ -54,6 +54,12 @@ pub fn rank(key: &ObjectKey) -> Rank {
     }
 }
 
+/// Whether `key` is named like a part of a repository that others name: a pack or an index.
+pub fn is_part(key: &ObjectKey) -> bool {
+    let name = key.as_str().rsplit('/').next();
+    rank(key) < Rank::Snapshot && name.and_then(Sha256::from_hex).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,11 +3,12 @@
 //! 1. The listing is joined, page by page, with the rows known for its keys; what differs is
 //!    staged in the `plan` table, what did not change costs one bit ([`seen`]).
 //! 2. What the listing does not show is gone only when a HEAD says so ([`gone`]).
-//! 3. The plan is fetched: small objects many at once, large ones in parallel ranges
+//! 3. The plan is fetched, what names other objects last ([`cut`]): small objects many at once, large ones in parallel ranges
 //!    ([`transfer`]).
 //! 4. A thread of its own decides where proven bytes belong ([`decide`](mod@decide)) and commits
 //!    them by the group ([`group`]).
 
+mod cut;
 mod decide;
 mod dispatch;
 mod gone;
@@ -25,7 +26,7 @@ use crate::error::{Error, Kind, Result};
 use crate::home::Shelf;
 use crate::object::{Change, Clock, Fact, KeyPrint, RunEnd, State};
 use crate::outcome::{Ended, Event, Left, Outcome, Reporter, Stop};
-use dispatch::{Dispatched, Dispatcher, ROWS};
+use dispatch::{Dispatched, Dispatcher, ROWS, Turn};
 use group::Group;
 use jiff::SignedDuration;
 use std::sync::Arc;
@@ -149,8 +150,7 @@ impl Pull {
     }
 
     fn go(&self, runtime: &Runtime, group: &mut Group<'_, '_>) -> Result<(Ended, Option<Left>)> {
-        let seen = self.list(runtime, group)?;
-        let Some(seen) = seen else {
+        let Some(listing) = self.list(runtime, group)? else {
             return Ok((Ended::Interrupted, None));
         };
         let filter = &self.source.filter;
@@ -158,7 +158,7 @@ impl Pull {
             runtime,
             &self.bucket,
             filter,
-            &seen,
+            &listing.seen,
             group,
             self.clock.now(),
         )?;
@@ -169,19 +169,26 @@ impl Pull {
         });
         let done = match totals.objects {
             0 => Dispatched::default(),
-            _ => self.fetch_all(runtime, group)?,
+            _ => self.fetch(runtime, group, &listing)?,
         };
         if let Some(key) = &done.first_oversize {
             group.finding(|frame| frame.oversize(key, done.oversize, self.limits.max_object))?;
         }
         let ended = if self.stop.requested() {
             Ended::Interrupted
-        } else if group.counts.failed > 0 || done.spent {
+        } else if group.counts.failed > 0 || done.spent || done.waits {
             Ended::Partial
         } else {
             Ended::Complete
         };
-        Ok((ended, self.left(totals, &done)))
+        let left = match done.spent || self.stop.requested() {
+            true => self.left(
+                group.shelf().catalogue().plan_totals(&self.source.name)?,
+                &done,
+            ),
+            false => None,
+        };
+        Ok((ended, left))
     }
 
     /// What of the plan is for the next run, and what came first.
@@ -199,8 +206,14 @@ impl Pull {
         (left.objects > 0).then_some(left)
     }
 
-    /// Fetches the plan. Transfers run on the runtime; this thread commits.
-    fn fetch_all(&self, runtime: &Runtime, group: &mut Group<'_, '_>) -> Result<Dispatched> {
+    /// Fetches parts of the plan. Transfers run on the runtime; this thread commits.
+    fn fetch_all(
+        &self,
+        runtime: &Runtime,
+        group: &mut Group<'_, '_>,
+        turns: Vec<Turn>,
+        done: &mut Dispatched,
+    ) -> Result<()> {
         let (out, mut fetched) = mpsc::channel(WAITING);
         let shelf = group.shelf();
         shelf.store().still_there()?;
@@ -214,9 +227,11 @@ impl Pull {
             reporter: self.reporter.clone(),
         };
         let plan = Catalogue::open_read(&shelf.store().catalogue_path())?;
+        let limits = self.limits.clone();
+        let has_read = has_read(shelf)?;
         let dispatcher =
-            Dispatcher::new(transfer, plan, has_read(shelf)?, self.limits.clone(), out);
-        let dispatched = runtime.spawn(dispatcher.run());
+            Dispatcher::new(transfer, plan, has_read, limits, std::mem::take(done), out);
+        let dispatched = runtime.spawn(dispatcher.run(turns));
         let mut failed = None;
         runtime.block_on(async {
             loop {
@@ -247,7 +262,8 @@ impl Pull {
             Some(error) => Err(error),
             None => {
                 group.commit()?;
-                dispatched
+                *done = dispatched?;
+                Ok(())
             }
         }
     }

@@ -5,6 +5,8 @@
 
 mod support;
 
+#[path = "nights/cut.rs"]
+mod cut;
 #[path = "nights/dry_run.rs"]
 mod dry_run;
 #[path = "nights/evidence.rs"]

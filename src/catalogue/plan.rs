@@ -108,6 +108,17 @@ impl Catalogue {
         )
     }
 
+    /// The last row of the plan; 0 where it is empty.
+    pub fn plan_last(&self, source: &SourceName) -> Result<i64> {
+        let last = self.one(
+            "SELECT max(id) FROM plan
+             WHERE source_id = (SELECT id FROM source WHERE name = ?1)",
+            [source.as_str()],
+            |row| row.get(0),
+        )?;
+        Ok(last.flatten().unwrap_or(0))
+    }
+
     /// Whether any version of `key` is planned.
     pub fn plan_has(&self, source: &SourceName, key: &str) -> Result<bool> {
         self.any(

@@ -25,8 +25,6 @@ pub(super) struct Dispatcher {
     plan: Catalogue,
     tally: Arc<Tally>,
     limits: LimitsConfig,
-    /// Bytes of what was begun.
-    begun: u64,
     done: Dispatched,
     out: mpsc::Sender<Fetched>,
 }
@@ -44,14 +42,26 @@ struct Tally {
     taken: AtomicU64,
     /// and their bytes.
     taken_bytes: AtomicU64,
+    /// Packs and indexes of a repository that could not be fetched,
+    failed_parts: AtomicU64,
+    /// and those that were not there any more.
+    vanished_parts: AtomicU64,
     /// Whether an earlier run could read something: then what it could not says nothing about
     /// the key when it is refused again.
     has_read: bool,
 }
 
 impl Tally {
-    /// An object of `bytes` bytes had its turn, unless that was cut short.
-    fn count(&self, fetched: &Fetched, bytes: u64) {
+    /// The object had its turn, unless that was cut short.
+    fn count(&self, fetched: &Fetched, key: &ObjectKey, bytes: u64) {
+        let parts = match fetched {
+            Fetched::Failed(..) => Some(&self.failed_parts),
+            Fetched::Passed => Some(&self.vanished_parts),
+            _ => None,
+        };
+        if let Some(parts) = parts.filter(|_| formats::is_part(key)) {
+            parts.fetch_add(1, Ordering::Relaxed);
+        }
         if !matches!(fetched, Fetched::Interrupted) {
             self.taken.fetch_add(1, Ordering::Relaxed);
             self.taken_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -87,35 +97,49 @@ pub(super) struct Dispatched {
     pub(super) objects: u64,
     /// Their bytes.
     pub(super) bytes: u64,
+    /// Bytes of what was begun.
+    pub(super) begun: u64,
     /// Whether the run's budget ended before the plan.
     pub(super) spent: bool,
+    /// Packs and indexes of a repository that could not be fetched,
+    pub(super) failed_parts: u64,
+    /// and those that were not there any more.
+    pub(super) vanished_parts: u64,
+    /// Whether what names them waits for the next run.
+    pub(super) waits: bool,
     /// Objects that are larger than the owner wants any to be: how many, their bytes,
     pub(super) oversize: (u64, u64),
     /// and the first of them.
     pub(super) first_oversize: Option<ObjectKey>,
 }
 
-/// Which rows of the plan have their turn.
+/// Rows of the plan that have their turn together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    rank: Rank,
+    after: i64,
+    until: i64,
+}
+
+impl Turn {
+    /// Objects of `rank` in the rows after `after`, up to and with `until`.
+    pub(super) fn of(rank: Rank, after: i64, until: i64) -> Self {
+        Self { rank, after, until }
+    }
+}
+
+/// Which of them are fetched in the same way: small ones many at once, or large ones one by one,
+/// since each has the ranges, and the memory, to itself.
 #[derive(Clone, Copy)]
 struct Lane {
-    /// Objects of this rank,
-    rank: Rank,
-    /// small ones many at once, or large ones one by one: each has the ranges, and the memory, to
-    /// itself.
+    turn: Turn,
     large: bool,
 }
 
 impl Lane {
-    /// In this order: what names other objects comes after them.
-    fn all() -> impl Iterator<Item = Self> {
-        [Rank::Data, Rank::Index, Rank::Snapshot]
-            .into_iter()
-            .flat_map(|rank| [false, true].map(|large| Self { rank, large }))
-    }
-
-    /// Whether `change` has its turn in this lane.
     fn takes(self, change: &Change, large: u64) -> bool {
-        formats::rank(&change.key) == self.rank && (change.identity.size >= large) == self.large
+        formats::rank(&change.key) == self.turn.rank
+            && (change.identity.size >= large) == self.large
     }
 }
 
@@ -126,6 +150,7 @@ impl Dispatcher {
         plan: Catalogue,
         has_read: bool,
         limits: LimitsConfig,
+        done: Dispatched,
         out: mpsc::Sender<Fetched>,
     ) -> Self {
         let tally = Tally {
@@ -137,23 +162,25 @@ impl Dispatcher {
             plan,
             tally: Arc::new(tally),
             limits,
-            begun: 0,
-            done: Dispatched::default(),
+            done,
             out,
         }
     }
 
-    /// Fetches the whole plan. An error means that the rest of it is not worth a try.
-    pub(super) async fn run(mut self) -> Result<Dispatched> {
-        for lane in Lane::all() {
-            self.lane(lane).await?;
+    /// Fetches parts of the plan, one after the other. An error means that the rest of it is not worth a try.
+    pub(super) async fn run(mut self, turns: Vec<Turn>) -> Result<Dispatched> {
+        for turn in turns {
+            for large in [false, true] {
+                self.lane(Lane { turn, large }).await?;
+            }
         }
         self.readable(1)?;
-        Ok(Dispatched {
-            objects: self.tally.taken.load(Ordering::Relaxed),
-            bytes: self.tally.taken_bytes.load(Ordering::Relaxed),
-            ..self.done
-        })
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        self.done.objects += count(&self.tally.taken);
+        self.done.bytes += count(&self.tally.taken_bytes);
+        self.done.failed_parts += count(&self.tally.failed_parts);
+        self.done.vanished_parts += count(&self.tally.vanished_parts);
+        Ok(self.done)
     }
 
     /// Whether the owner's limits leave `change` its turn. The first object always has one, or a
@@ -172,12 +199,13 @@ impl Dispatcher {
                 .get_or_insert_with(|| change.key.clone());
             return false;
         }
-        let sum = self.begun.saturating_add(size);
-        self.done.spent |= self.begun > 0 && self.limits.max_bytes.is_some_and(|most| sum > most);
+        let sum = self.done.begun.saturating_add(size);
+        self.done.spent |=
+            self.done.begun > 0 && self.limits.max_bytes.is_some_and(|most| sum > most);
         if self.done.spent {
             return false;
         }
-        self.begun = sum;
+        self.done.begun = sum;
         true
     }
 
@@ -213,14 +241,19 @@ impl Dispatcher {
             tuning.large,
         );
         let mut tasks = JoinSet::new();
-        let mut after = 0;
+        let Turn {
+            mut after, until, ..
+        } = lane.turn;
         'plan: loop {
             let rows = self.plan.plan_take(&self.transfer.source, after, ROWS)?;
             let Some((last, _)) = rows.last() else {
                 break;
             };
             after = *last;
-            for (_, change) in rows {
+            for (row, change) in rows {
+                if row > until {
+                    break 'plan;
+                }
                 if !lane.takes(&change, large) {
                     continue;
                 }
@@ -271,7 +304,7 @@ impl Dispatcher {
         Ok(async move {
             let (key, bytes) = (change.key.clone(), change.identity.size);
             let fetched = transfer.fetch(change, restic).await;
-            tally.count(&fetched, bytes);
+            tally.count(&fetched, &key, bytes);
             transfer.reporter.report(&Event::Finished(&key));
             // A closed channel means that the drive failed: that is said elsewhere.
             let _ = out.send(fetched).await;

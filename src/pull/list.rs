@@ -6,7 +6,8 @@ use super::seen::Seen;
 use super::{Pull, plan};
 use crate::bucket::{Edge, Order, Page, Sample, Span, Torn};
 use crate::error::{Error, Kind, Result};
-use crate::object::{Listed, ObjectKey};
+use crate::formats::{self, Rank};
+use crate::object::{Change, Listed, ObjectKey};
 use crate::outcome::Event;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -19,10 +20,19 @@ const KEYS: u32 = 256;
 /// Strange keys that a finding can name; a flood of them must not fill the memory.
 const NAMED: usize = 100;
 
+/// What a complete listing came to.
+pub(super) struct Listing {
+    /// The rows whose keys it showed.
+    pub(super) seen: Seen,
+    /// Whether there is something to fetch that names other objects.
+    pub(super) dependants: bool,
+}
+
 /// What a listing has come to so far.
 #[derive(Default)]
 struct Joined {
     seen: Seen,
+    dependants: bool,
     strange: Vec<String>,
     objects: u64,
 }
@@ -44,10 +54,30 @@ impl Pull {
         &self,
         runtime: &Runtime,
         group: &mut Group<'_, '_>,
-    ) -> Result<Option<Seen>> {
+    ) -> Result<Option<Listing>> {
+        group.shelf().planner()?.plan_clear(&self.source.name)?;
+        let Some(joined) = self.list_all(runtime, group)? else {
+            return Ok(None);
+        };
+        group.counts.listed = joined.objects;
+        if !joined.strange.is_empty() {
+            group.finding(|frame| frame.strange_keys(&joined.strange))?;
+        }
+        Ok(Some(Listing {
+            seen: joined.seen,
+            dependants: joined.dependants,
+        }))
+    }
+
+    /// Lists everything once more and adds to the plan what is new. False when the owner asked for
+    /// an end.
+    pub(super) fn list_again(&self, runtime: &Runtime, group: &mut Group<'_, '_>) -> Result<bool> {
+        Ok(self.list_all(runtime, group)?.is_some())
+    }
+
+    fn list_all(&self, runtime: &Runtime, group: &mut Group<'_, '_>) -> Result<Option<Joined>> {
         let spans = self.spans(group)?;
         let mut joined = Joined::default();
-        let listed = group.counts.listed;
         let mut end = match spans.len() {
             0 | 1 => self.whole(runtime, group, &mut joined)?,
             _ => self.parts(runtime, group, spans, &mut joined)?,
@@ -58,17 +88,11 @@ impl Pull {
                 self.source.name
             );
             self.remember(group, false)?;
+            // What is planned by now was listed: it may stay planned.
             joined = Joined::default();
-            group.counts.listed = listed;
             end = self.whole(runtime, group, &mut joined)?;
         }
-        if end != End::Complete {
-            return Ok(None);
-        }
-        if !joined.strange.is_empty() {
-            group.finding(|frame| frame.strange_keys(&joined.strange))?;
-        }
-        Ok(Some(joined.seen))
+        Ok((end == End::Complete).then_some(joined))
     }
 
     /// The parts to list side by side; one or none where that cannot be, or is not worth it.
@@ -199,7 +223,7 @@ impl Pull {
         Ok(if meet { End::Complete } else { End::Disorder })
     }
 
-    /// Joins pages as they come, into an empty plan.
+    /// Joins pages as they come.
     fn join_all(
         &self,
         runtime: &Runtime,
@@ -207,7 +231,6 @@ impl Pull {
         pages: &mut mpsc::Receiver<Next>,
         joined: &mut Joined,
     ) -> Result<End> {
-        group.shelf().planner()?.plan_clear(&self.source.name)?;
         loop {
             let page = runtime.block_on(async {
                 tokio::select! {
@@ -231,9 +254,8 @@ impl Pull {
         let room = NAMED.saturating_sub(joined.strange.len());
         joined.strange.extend(page.strange.into_iter().take(room));
         let mut objects = page.objects;
-        joined.objects += objects.len() as u64;
         objects.retain(|object: &Listed| self.source.filter.takes(object.key.as_str()));
-        group.counts.listed += objects.len() as u64;
+        joined.objects += objects.len() as u64;
         let shelf = group.shelf();
         let keys: Vec<&ObjectKey> = objects.iter().map(|object| &object.key).collect();
         let known = shelf.catalogue().known(&self.source.name, &keys)?;
@@ -241,12 +263,14 @@ impl Pull {
         plan.seen
             .into_iter()
             .for_each(|row| joined.seen.insert(row));
+        let depends = |change: &Change| formats::rank(&change.key) != Rank::Data;
+        joined.dependants |= plan.changes.iter().any(depends);
         if !plan.changes.is_empty() {
             shelf
                 .planner()?
                 .plan_stage(&self.source.name, &plan.changes)?;
         }
-        self.reporter.report(&Event::Listed(group.counts.listed));
+        self.reporter.report(&Event::Listed(joined.objects));
         Ok(())
     }
 }
