@@ -10,7 +10,7 @@ use offsite::object::Clock;
 use std::path::Path;
 use std::process::Command;
 use support::bucket::Keys;
-use support::program::{Home, Output, Running};
+use support::program::{Home, Output, Running, program};
 
 const README: &str = include_str!("../README.md");
 
@@ -28,7 +28,8 @@ fn blocks() -> Vec<String> {
 
 /// Runs a block as a shell would in a home of its own, with `offsite` on the path.
 fn shell(home: &Home, script: &str) -> Output {
-    let bin = Path::new(env!("CARGO_BIN_EXE_offsite")).parent().unwrap();
+    let program = program();
+    let bin = program.parent().unwrap();
     let path = std::env::var("PATH").unwrap();
     let mut sh = Command::new("sh");
     sh.args(["-euc", script])
@@ -59,8 +60,8 @@ fn the_readme_has_the_blocks_that_are_run_here() {
     );
 }
 
-/// The first block. Built already, so that a test does not build it again; `.ci/run` runs the
-/// line as it stands.
+/// The first block. Built already, so that a test does not build it again for speed; `.ci/arm`
+/// has the demo run by a program that was.
 #[test]
 fn the_demo_runs_on_a_machine_with_nothing_configured() {
     let home = Home::new();

@@ -41,7 +41,7 @@ pub use embedded::Embedded;
 pub use moto::Moto;
 pub use mounts::{Namespace, Picture, picture};
 pub use nights::Nights;
-pub use program::{Home, Output, Running};
+pub use program::{Home, Output, Running, program};
 pub use proxy::{Fault, FaultProxy};
 pub use seaweedfs::Seaweed;
 pub use tls::{Authority, Tls};

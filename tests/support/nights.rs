@@ -3,7 +3,7 @@
 //!
 //! After each night the catalogue's counters are compared with its rows.
 
-use super::program::{Output, Running};
+use super::program::{Output, Running, program};
 use offsite::bucket::{Bucket as Client, Tuning};
 use offsite::catalogue::{Catalogue, FindingRow, Query};
 use offsite::config::{Addressing, Filter, LimitsConfig, SourceConfig, StoreConfig};
@@ -365,7 +365,7 @@ impl Nights {
 
     /// `offsite args… --store STORE`, the program itself, to its end.
     pub fn offsite(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_offsite"));
+        let mut command = Command::new(program());
         command
             .args(args)
             .arg("--store")

@@ -9,6 +9,23 @@ use std::sync::mpsc;
 use std::time::Duration;
 use tempfile::TempDir;
 
+/// The program under test: this build's, or the one that `OFFSITE_PROGRAM` names, which may be a
+/// script that starts it. So the tests that were built here run a program that was built for
+/// another computer, behind an emulator (`deploy/raspberry-pi/build.sh --test` writes such a
+/// script). Its file is called `offsite`, because some tests find it on their `PATH`.
+///
+/// # Panics
+/// Where there is no such file: what is tested must not be in doubt.
+pub fn program() -> PathBuf {
+    let Some(other) = std::env::var_os("OFFSITE_PROGRAM") else {
+        return PathBuf::from(env!("CARGO_BIN_EXE_offsite"));
+    };
+    let found = std::fs::canonicalize(&other);
+    let found = found.unwrap_or_else(|e| panic!("OFFSITE_PROGRAM: {other:?}: {e}"));
+    assert_eq!(found.file_name(), Some(OsStr::new("offsite")));
+    found
+}
+
 /// After this long a run hangs: it is killed and the test fails.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -76,7 +93,7 @@ impl Home {
 
     /// `offsite args…` with no configuration named.
     pub fn bare<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_offsite"));
+        let mut command = Command::new(program());
         command
             .args(args)
             .current_dir(self.path())
