@@ -7,6 +7,8 @@
     clippy::unwrap_used
 )]
 
+#[path = "deploy/arm64.rs"]
+mod arm64;
 #[path = "deploy/files.rs"]
 mod files;
 #[path = "deploy/guide.rs"]

@@ -1,19 +1,25 @@
 //! The guide for beginners says what the program does: its commands are taken out and run.
 
-use crate::support::program::{Home, Running};
+use crate::support::program::{Home, Running, program};
 use crate::{deploy, text};
 use offsite::demo::bucket::{Bucket, READER, Server};
 use offsite::object::Clock;
-use std::path::Path;
 use std::process::Command;
 
-/// What stands in boxes, without comments; a line that ends in a backslash and the next are one.
-fn commands() -> Vec<String> {
+/// What stands in boxes, box by box, without comments; a line that ends in a backslash and the
+/// next are one.
+pub(crate) fn boxes() -> Vec<Vec<String>> {
     let guide = text("raspberry-pi/README.md").replace("\\\n", " ");
-    let boxes: Vec<_> = guide.split("```").skip(1).step_by(2).collect();
-    let lines = boxes.iter().flat_map(|block| block.lines().skip(1));
     let bare = |line: &str| line.split("   #").next().unwrap().trim().to_owned();
-    lines.map(bare).filter(|line| !line.is_empty()).collect()
+    let lines = |block: &str| {
+        let lines = block.lines().skip(1).map(bare);
+        lines.filter(|line| !line.is_empty()).collect()
+    };
+    guide.split("```").skip(1).step_by(2).map(lines).collect()
+}
+
+fn commands() -> Vec<String> {
+    boxes().concat()
 }
 
 /// `sudo offsite …` and `sudo -u offsite offsite …`, in the guide's order.
@@ -59,7 +65,8 @@ fn the_guide_works_from_the_store_to_the_verified_pull() {
         assert!(script.contains(from), "{from} is not in\n{script}");
         script = script.replace(from, to);
     }
-    let bin = Path::new(env!("CARGO_BIN_EXE_offsite")).parent().unwrap();
+    let program = program();
+    let bin = program.parent().unwrap();
     let mut sh = Command::new("sh");
     sh.args(["-euc", &script])
         .current_dir(home.path())

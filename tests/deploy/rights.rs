@@ -81,7 +81,7 @@ fn identities() -> Vec<Value> {
     all
 }
 
-const PI: Keys = Keys::of(
+pub(crate) const PI: Keys = Keys::of(
     "a-new-access-key-for-the-pi",
     "a-long-random-secret-for-the-pi",
 );
