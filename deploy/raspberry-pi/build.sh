@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Builds offsite for a Raspberry Pi on another computer (profile `dist`: small).
 #   build.sh [--target TARGET] [--deb] [--test]
-#     --target   default aarch64-unknown-linux-gnu; the others are in Cross.toml and need cross
+#     --target   default aarch64-unknown-linux-gnu; others: see Cross.toml
 #     --deb      and the Debian package; needs cargo-deb (cargo install cargo-deb)
 #     --test     and tries what was built: its size, its libraries, the demo
 # Where cross and Docker or Podman run, they build. On a Pi, cargo builds. Elsewhere Debian's
-# compilers do, on Debian for amd64: they are unpacked under target/cross (another folder:
-# $OFFSITE_CROSS), nothing is installed and root is not needed.
+# compilers do, on Debian for amd64, for aarch64 and armv7: they are unpacked under target/cross
+# (another folder: $OFFSITE_CROSS), nothing is installed and root is not needed. What they built
+# runs here by target/cross/run/offsite, behind an emulator.
 # What it does goes to stderr, the paths of what it built to stdout.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -24,13 +25,22 @@ while [[ $# -gt 0 ]]; do
         --target) target=${2:?--target needs a name} && shift ;;
         --deb) deb=yes ;;
         --test) try=yes ;;
-        *) sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 2 ;;
+        *) sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 2 ;;
     esac
     shift
 done
 out=${CARGO_TARGET_DIR:-target}/$target/dist
 binary=$out/offsite
 tools=${OFFSITE_CROSS:-$PWD/target/cross}
+# What Debian calls that computer, its compiler, and its emulator.
+case $target in
+    aarch64-unknown-linux-gnu) arch=arm64 cc=aarch64-linux-gnu qemu=qemu-aarch64 ;;
+    armv7-unknown-linux-gnueabihf)
+        arch=armhf cc=arm-linux-gnueabihf qemu=qemu-arm
+        tools+=-armhf
+        ;;
+    *) arch='' ;;
+esac
 
 # --- who builds -----------------------------------------------------------------------------
 
@@ -41,7 +51,7 @@ choose() {
         way=cross
     elif [[ $(uname -m)-unknown-linux-gnu == "$target" ]]; then
         way=cargo
-    elif [[ $target == aarch64-unknown-linux-gnu ]]; then
+    elif [[ -n $arch ]]; then
         way=debian
     else
         die "$target needs cross (cargo install cross) and Docker or Podman"
@@ -58,9 +68,10 @@ private_apt() {
     : >"$tools/apt/preferences"
     cat "$sources" >"$tools/apt/offsite.${sources##*.}"
     # Debian 12's own emulator does not know openat2, which offsite opens every file with.
-    emulator=qemu-user
+    emulator="qemu-user"
+    # shellcheck disable=SC1091
     if [[ $(. /etc/os-release && echo "$VERSION_CODENAME") == bookworm ]]; then
-        emulator=qemu-user/bookworm-backports
+        emulator="qemu-user/bookworm-backports"
         backports "$sources" >>"$tools/apt/offsite.${sources##*.}"
     fi
     cat >"$tools/apt/conf" <<CONF
@@ -71,11 +82,12 @@ Dir::Etc::sourceparts "$tools/apt/none";
 Dir::Etc::preferences "$tools/apt/preferences";
 Dir::Etc::preferencesparts "$tools/apt/none";
 APT::Architecture "amd64";
-APT::Architectures { "amd64"; "arm64"; };
+APT::Architectures { "amd64"; "$arch"; };
 APT::Install-Recommends "false";
 APT::Sandbox::User "root";
 APT::Update::Post-Invoke-Success "";
 Acquire::Languages "none";
+Acquire::Retries "3";
 CONF
     export APT_CONFIG=$tools/apt/conf
     apt-get -qq update >&2 || die "apt-get update failed (network?)"
@@ -98,26 +110,26 @@ unpack() {
     [[ $(dpkg --print-architecture 2>/dev/null) == amd64 ]] ||
         die "Debian's compilers are used on Debian for amd64 only; install cross and Docker"
     say "fetching Debian's compilers into $tools"
-    rm -rf "${tools:?}"/{apt,root,bin,version}
+    rm -rf "${tools:?}"/{apt,root,bin,run,version}
     local rust names missing package emulator
     private_apt
-    rust=$(comm -12 <(versions rustc-web:amd64) <(versions libstd-rust-web-dev:arm64) | sort -V | tail -1)
-    [[ -n $rust ]] || die "Debian has no rustc-web for amd64 and arm64 in one version"
+    rust=$(comm -12 <(versions rustc-web:amd64) <(versions "libstd-rust-web-dev:$arch") | sort -V | tail -1)
+    [[ -n $rust ]] || die "Debian has no rustc-web for amd64 and $arch in one version"
     printf 'Package: rustc-web libstd-rust-web-*\nPin: version %s\nPin-Priority: 1001\n' \
         "$rust" >"$tools/apt/preferences"
-    names=(rustc-web libstd-rust-web-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+    names=(rustc-web libstd-rust-web-dev "gcc-$cc" "libc6-dev-$arch-cross")
     missing=$(apt-get -s install "${names[@]}" | awk '/^Inst /{print $2}')
     # shellcheck disable=SC2046,SC2086  # lists of words
     (cd "$tools/apt/debs" &&
         apt-get -qq download $(printf '%s\n' "${names[@]}" $missing | sort -u) \
-            "libstd-rust-web-dev:arm64=$rust" "$emulator") >&2 || die "apt-get could not download them"
+            "libstd-rust-web-dev:$arch=$rust" "$emulator") >&2 || die "apt-get could not download them"
     for package in "$tools"/apt/debs/*.deb; do dpkg-deb -x "$package" "$tools/root"; done
     unset APT_CONFIG
     rm -rf "$tools/apt" "$tools"/root/usr/share/{doc,man,locale}
     # One of its sixty emulators.
-    find "$tools/root/usr/bin" -name 'qemu-*' ! -name qemu-aarch64 -delete
+    find "$tools/root/usr/bin" -name 'qemu-*' ! -name "$qemu" -delete
     # The linker script names places on a Debian that has them installed.
-    sed -i 's#/usr/aarch64-linux-gnu/lib/##g' "$tools/root/usr/aarch64-linux-gnu/lib/libc.so"
+    sed -i "s#/usr/$cc/lib/##g" "$tools/root/usr/$cc/lib/libc.so"
     wrap
     echo "$rust" >"$tools/version"
 }
@@ -126,15 +138,21 @@ unpack() {
 wrap() {
     local name
     mkdir -p "$tools/bin"
-    for name in rustc rustdoc aarch64-linux-gnu-{gcc,ar,objdump}; do
+    for name in rustc rustdoc "$cc"-{gcc,ar}; do
         printf '#!/bin/sh\nLD_LIBRARY_PATH=%q exec %q "$@"\n' \
             "$tools/root/usr/lib/x86_64-linux-gnu" "$tools/root/usr/bin/$name" >"$tools/bin/$name"
     done
-    # By the environment and not by an option, so that what the program starts finds it too.
-    printf '#!/bin/sh\nQEMU_LD_PREFIX=${QEMU_LD_PREFIX:-%q} exec %q "$@"\n' \
-        "$tools/root/usr/aarch64-linux-gnu" "$tools/root/usr/bin/qemu-aarch64" \
-        >"$tools/bin/qemu-aarch64"
     chmod +x "$tools"/bin/*
+}
+
+# emulated: run/offsite, the program behind the emulator. That looks for libraries by the
+# environment and not by an option, so that what the program starts finds them too.
+emulated() {
+    mkdir -p "$tools/run"
+    printf '#!/bin/sh\nQEMU_LD_PREFIX=%q exec %q %q "$@"\n' \
+        "$tools/root/usr/$cc" "$tools/root/usr/bin/$qemu" "$(realpath "$binary")" \
+        >"$tools/run/offsite"
+    chmod +x "$tools/run/offsite"
 }
 
 # --- building and running -------------------------------------------------------------------
@@ -152,11 +170,12 @@ build() {
             [[ -s $tools/version ]] || unpack
             flock -u 9
             # Debian's rustc may be one version behind the one that Cargo.toml names.
-            RUSTC=$tools/bin/rustc RUSTDOC=$tools/bin/rustdoc \
-                CC_aarch64_unknown_linux_gnu=$tools/bin/aarch64-linux-gnu-gcc \
-                AR_aarch64_unknown_linux_gnu=$tools/bin/aarch64-linux-gnu-ar \
-                CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=$tools/bin/aarch64-linux-gnu-gcc \
+            local name=${target//-/_}
+            env RUSTC="$tools/bin/rustc" RUSTDOC="$tools/bin/rustdoc" \
+                "CC_$name=$tools/bin/$cc-gcc" "AR_$name=$tools/bin/$cc-ar" \
+                "CARGO_TARGET_${name^^}_LINKER=$tools/bin/$cc-gcc" \
                 cargo "${args[@]}" --ignore-rust-version >&2
+            emulated
             ;;
     esac
     [[ -x $binary ]] || die "there is no $binary"
@@ -168,7 +187,7 @@ run() {
     case $way in
         cross) cross run --quiet --locked --profile dist --target "$target" -- "$@" ;;
         cargo) "$binary" "$@" ;;
-        debian) "$tools/bin/qemu-aarch64" "$binary" "$@" ;;
+        debian) "$tools/run/offsite" "$@" ;;
     esac
 }
 

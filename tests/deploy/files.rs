@@ -140,6 +140,25 @@ fn the_packages_list_names_files_that_exist() {
     );
 }
 
+/// No test file is left out of the program for ARM without a word.
+#[test]
+fn every_test_file_is_run_with_the_program_for_arm_or_left_out_by_name() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let script = std::fs::read_to_string(root.join(".ci/arm")).unwrap();
+    let (_, tests) = script.split_once("# Left out: ").unwrap();
+    let (tests, _) = tests.split_once("skip=(").unwrap();
+    let named: Vec<_> = tests
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .collect();
+    for entry in std::fs::read_dir(root.join("tests")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "rs") {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            assert!(named.contains(&name), ".ci/arm does not say {name}");
+        }
+    }
+}
+
 #[test]
 fn install_sh_puts_all_in_its_place_and_takes_it_away_again() {
     let home = Home::new();
