@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 /// The program under test: this build's, or the one that `OFFSITE_PROGRAM` names, which may be a
 /// script that starts it. So the tests that were built here run a program that was built for
-/// another computer, behind an emulator (`deploy/raspberry-pi/build.sh --test` writes such a
+/// another computer, behind an emulator (`deploy/raspberry-pi/build.sh` writes such a
 /// script). Its file is called `offsite`, because some tests find it on their `PATH`.
 ///
 /// # Panics
