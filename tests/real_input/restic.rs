@@ -1,11 +1,19 @@
 //! A restic repository in the bucket is one on the drive as well, whatever its owner's restic
 //! does to it meanwhile.
 
-use crate::support::seaweedfs::ADMIN;
+use crate::support::seaweedfs::{ADMIN, READ_ONLY};
 use crate::support::{Fault, REGION, tool};
 use crate::{Site, bytes, succeed, tree};
+use offsite::bucket::{Bucket, Tuning};
+use offsite::config::Config;
+use offsite::credentials::Credentials;
+use offsite::home::Home;
+use offsite::object::{Clock, KeyPrint};
+use offsite::outcome::{Silent, Stop};
+use offsite::pull::Pull;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The web server: it has files, and restic with the owner's key.
@@ -51,6 +59,7 @@ fn a_restic_repository_comes_home_through_a_prune() {
     let pulled = pull.finish();
     assert!(matches!(pulled.code(), 0 | 3), "{pulled:?}");
     site.only_read();
+    owner.home_is_a_repository();
     let missed = listed.keys().filter(|key| !site.rows().contains_key(*key));
     assert!(
         missed.count() > 0,
@@ -103,6 +112,75 @@ fn a_restic_repository_comes_home_through_a_prune() {
     site.pull();
 }
 
+/// A backup, or a prune, in the middle of each pull: after any of its requests.
+#[test]
+#[cfg_attr(without_seaweedfs, ignore = "OFFSITE_TEST_WITHOUT names seaweedfs")]
+#[cfg_attr(without_restic, ignore = "OFFSITE_TEST_WITHOUT names restic")]
+fn p4_fifty_pulls_while_restic_works_leave_fifty_whole_repositories() {
+    let site = Site::new("restic-at-work");
+    let mut owner = Owner::new(&site);
+    owner.restic(["init"]);
+    owner.nights(1);
+    site.pull();
+    let mut met = 0;
+    for n in 0..50 {
+        owner.nights(1);
+        owner.nights += 1;
+        owner.write(owner.nights);
+        let before = site.line.count("GET");
+        let after = fastrand::usize(1..site.bucket.told().len());
+        std::thread::scope(|threads| {
+            let pull = threads.spawn(|| pull_in_small_pages(&site));
+            while site.line.count("GET") < before + after && !pull.is_finished() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            site.line.inject(Fault::Hold, usize::MAX);
+            met += u32::from(!pull.is_finished());
+            match n % 5 {
+                4 => owner.restic(["forget", "--keep-last", "3", "--prune"]),
+                _ => owner.restic(["backup", "files"]),
+            };
+            site.line.heal();
+            pull.join().unwrap();
+        });
+        let told = owner.restic_at_home(["check"]);
+        assert!(told.contains("no errors were found"), "{n}: {told}");
+    }
+    site.only_read();
+    assert!(met >= 25, "{met} of 50 pulls met restic at work");
+    owner.nights(1);
+    site.pull();
+    assert!(owner.restored("latest") == tree(&owner.folder));
+}
+
+/// What the program does, but that a listing takes many requests, as that of a large repository.
+fn pull_in_small_pages(site: &Site) {
+    let config = Config::read(&site.home.config()).unwrap();
+    let source = config.sources[0].clone();
+    let tuning = Tuning {
+        page: 5,
+        ..Tuning::default()
+    };
+    let credentials = Credentials::given(READ_ONLY.id, READ_ONLY.secret);
+    let pull = Pull {
+        bucket: Bucket::new(&source, &credentials, tuning).unwrap(),
+        source,
+        key: KeyPrint::of(READ_ONLY.id),
+        limits: config.limits,
+        clock: Clock::System,
+        stop: Stop::default(),
+        reporter: Arc::new(Silent),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    let mut home = Home::open(&config.store, Clock::System).unwrap();
+    let shelf = &mut home.shelf(&pull.source).unwrap();
+    pull.run(&runtime.unwrap(), shelf).unwrap();
+    home.close().unwrap();
+}
+
 impl<'a> Owner<'a> {
     fn new(site: &'a Site) -> Self {
         let folder = site.home.path().join("site/files");
@@ -118,13 +196,15 @@ impl<'a> Owner<'a> {
     fn nights(&mut self, count: u64) {
         for _ in 0..count {
             self.nights += 1;
-            let n = self.nights;
-            let write =
-                |name: String, bytes| std::fs::write(self.folder.join(name), bytes).unwrap();
-            write(format!("a folder/{n}.jpg"), bytes(300_000, n));
-            write("database.sql".into(), bytes(500_000, 1000 + n));
+            self.write(self.nights);
             self.restic(["backup", "files"]);
         }
+    }
+
+    fn write(&self, n: u64) {
+        let write = |name: String, bytes| std::fs::write(self.folder.join(name), bytes).unwrap();
+        write(format!("a folder/{n}.jpg"), bytes(300_000, n));
+        write("database.sql".into(), bytes(500_000, 1000 + n));
     }
 
     /// restic on the bucket.
