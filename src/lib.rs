@@ -16,7 +16,8 @@
 //!   the next run goes on by itself (`tests/durability`, `tests/kills.rs`). [`home::Shelf::commit`]
 //!   is the only way to a row.
 //! - **P4 `latest/` never gets worse.** Bytes that contradict their evidence are quarantined; a
-//!   write-once name that changes late does not replace the first (`tests/nights`).
+//!   write-once name that changes late does not replace the first; a snapshot of a repository never
+//!   comes without its packs (`tests/nights`, `tests/real_input.rs`).
 //! - **P5 Everything strange is said**, and stays said until the owner acknowledges it
 //!   (`tests/nights`).
 //! - **P6 Bounded.** Memory does not grow with the number or size of objects (`benches/`).
@@ -32,6 +33,10 @@
 //! placed → [`store::Placed`] → recorded in one transaction → [`outcome::Outcome`] → report. Only
 //! [`digest::prove`] makes a `Verified`, only a `Verified` can be placed, only what is placed can be
 //! recorded.
+//!
+//! A bucket that is known to list in byte order is listed in parts side by side
+//! ([`bucket::Span`]); where something is to be fetched that names other objects, the bucket is
+//! listed again before it is.
 //!
 //! # The rooms
 //!
