@@ -1,12 +1,12 @@
 //! One source's pull: list, plan, fetch, prove, place, record.
 //!
 //! 1. The listing is joined, page by page, with the rows known for its keys; what differs is
-//!    staged in the `plan` table, what did not change costs one bit ([`seen`]).
-//! 2. What the listing does not show is gone only when a HEAD says so ([`gone`]).
-//! 3. The plan is fetched, what names other objects last ([`cut`]): small objects many at once, large ones in parallel ranges
-//!    ([`transfer`]).
-//! 4. A thread of its own decides where proven bytes belong ([`decide`](mod@decide)) and commits
-//!    them by the group ([`group`]).
+//!    staged in the `plan` table, what did not change costs one bit (`seen`).
+//! 2. What the listing does not show is gone only when a HEAD says so (`gone`).
+//! 3. The plan is fetched, what names other objects last (`cut`): small objects many at once,
+//!    large ones in parallel ranges (`transfer`).
+//! 4. A thread of its own decides where proven bytes belong (`decide`) and commits them by the
+//!    group (`group`).
 
 mod cut;
 mod decide;
