@@ -5,9 +5,10 @@
 #![allow(clippy::print_stdout)] // how a build script answers
 
 /// What `tests/servers/setup.sh` can fetch.
-const TOOLS: [&str; 14] = [
+const TOOLS: [&str; 15] = [
     "seaweedfs",
     "moto",
+    "ceph",
     "rclone",
     "restic",
     "age",

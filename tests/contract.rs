@@ -16,6 +16,8 @@ mod ground;
 #[path = "contract/program.rs"]
 mod program;
 mod support;
+#[path = "contract/table.rs"]
+mod table;
 
 use ground::{Ground, Server, requests};
 use md5::Digest as _;
@@ -25,26 +27,37 @@ use offsite::object::{Listed, ObjectKey};
 use std::collections::BTreeMap;
 use support::Keys;
 
-/// Every case is a test of its own on every server: a server left out shows as ignored.
-macro_rules! on_every_server {
-    ($($room:ident :: $case:ident),+ $(,)?) => {
-        mod embedded {
+/// A module with a test for each case; one that is left out shows as ignored, never as passed.
+macro_rules! tests_of {
+    ($module:ident on $server:ident, $left_out:meta: $why:literal, $($room:ident :: $case:ident)+) => {
+        mod $module {
             $(#[test]
+            #[cfg_attr($left_out, ignore = $why)]
             fn $case() {
-                super::ground::run(super::Server::Embedded, stringify!($case), super::$room::$case);
-            })+
-        }
-        mod seaweedfs {
-            $(#[test]
-            #[cfg_attr(without_seaweedfs, ignore = "OFFSITE_TEST_WITHOUT names seaweedfs")]
-            fn $case() {
-                super::ground::run(super::Server::Seaweed, stringify!($case), super::$room::$case);
+                super::ground::run(super::Server::$server, stringify!($case), super::$room::$case);
             })+
         }
     };
 }
 
+/// Every case is a test of its own on every server that can have it.
+macro_rules! on_every_server {
+    (everywhere: [$($room:ident :: $case:ident),+ $(,)?],
+     with_versions: [$($v_room:ident :: $v_case:ident),+ $(,)?]) => {
+        const EVERYWHERE: &[&str] = &[$(stringify!($case)),+];
+        const WITH_VERSIONS: &[&str] = &[$(stringify!($v_case)),+];
+        tests_of!(embedded on Embedded, any(): "", $($room::$case)+ $($v_room::$v_case)+);
+        tests_of!(seaweedfs on Seaweed, without_seaweedfs: "OFFSITE_TEST_WITHOUT names seaweedfs",
+            $($room::$case)+ $($v_room::$v_case)+);
+        tests_of!(moto on Moto, without_moto: "OFFSITE_TEST_WITHOUT names moto",
+            $($room::$case)+ $($v_room::$v_case)+);
+        tests_of!(ceph on Ceph, without_ceph: "OFFSITE_TEST_WITHOUT names ceph",
+            $($room::$case)+ $($v_room::$v_case)+);
+    };
+}
+
 on_every_server!(
+    everywhere: [
     client::a_listing_is_complete_at_every_page_size,
     client::a_listing_tells_what_the_owner_sees,
     client::keys_come_back_as_they_were_given,
@@ -61,9 +74,20 @@ on_every_server!(
     program::the_same_bytes_again_are_one_get_and_no_file,
     program::a_replaced_object_goes_to_history,
     program::a_deleted_object_is_one_head_and_stays,
+    ],
+    with_versions: [
     program::a_versioned_bucket_gives_its_current_versions,
     program::versioning_switched_on_later_fetches_nothing,
+    ]
 );
+
+/// `docs/servers.md` shows the table that a run of all servers prints.
+#[test]
+fn the_documented_table_is_the_one_of_this_suite() {
+    let table = table::table(|_, _| "passed");
+    let documented = include_str!("../docs/servers.md");
+    assert!(documented.contains(&table), "it should hold:\n{table}");
+}
 
 /// Names that sort and nest in ways that listings get wrong.
 const NEIGHBOURS: [&str; 7] = ["v", "v-x", "v.x", "v/x", "b!", "b/c/d", "b/c-d"];

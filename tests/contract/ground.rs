@@ -2,8 +2,8 @@
 //! request that the program's side sends to it.
 
 use crate::support::bucket::Told;
-use crate::support::seaweedfs::READ_ONLY;
-use crate::support::{self, FaultProxy, Home, Keys, Seaweed, proxy, tools};
+use crate::support::{self, Ceph, FaultProxy, Home, Keys, Moto, Seaweed, ceph, proxy, seaweedfs};
+use crate::table::Running;
 use offsite::bucket::{Bucket, Tuning};
 use offsite::config::Config;
 use offsite::credentials::Credentials;
@@ -13,10 +13,43 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Who answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Server {
     Embedded,
     Seaweed,
+    Moto,
+    Ceph,
+}
+
+impl Server {
+    pub const ALL: [Self; 4] = [Self::Embedded, Self::Seaweed, Self::Moto, Self::Ceph];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Seaweed => "SeaweedFS",
+            Self::Moto => "moto",
+            Self::Ceph => "Ceph RGW",
+        }
+    }
+
+    /// Whether this run does without it.
+    pub fn left_out(self) -> bool {
+        match self {
+            Self::Embedded => false,
+            Self::Seaweed => cfg!(without_seaweedfs),
+            Self::Moto => cfg!(without_moto),
+            Self::Ceph => cfg!(without_ceph),
+        }
+    }
+
+    /// The cases that it can have.
+    pub fn cases(self) -> impl Iterator<Item = &'static str> {
+        crate::EVERYWHERE
+            .iter()
+            .chain(crate::WITH_VERSIONS)
+            .copied()
+    }
 }
 
 /// How many requests there were, by the operation's name in the S3 API.
@@ -45,14 +78,27 @@ enum Side {
         bucket: embedded::Bucket,
         _server: embedded::Server,
     },
-    Seaweed(FaultProxy),
+    /// A server of its own. The owner has a straight line; the program goes through a proxy that
+    /// notes what it asks.
+    Real(FaultProxy),
 }
 
 impl Ground {
     pub fn new(server: Server) -> Self {
         match server {
             Server::Embedded => Self::embedded(),
-            Server::Seaweed => Self::seaweed(),
+            Server::Seaweed => {
+                let owner = Seaweed::shared().fresh_bucket("contract");
+                Self::real(owner, seaweedfs::READ_ONLY)
+            }
+            Server::Moto => {
+                let moto = Moto::shared();
+                Self::real(moto.fresh_bucket("contract"), moto.read_only)
+            }
+            Server::Ceph => {
+                let owner = Ceph::shared().fresh_bucket("contract");
+                Self::real(owner, ceph::READ_ONLY)
+            }
         }
     }
 
@@ -72,16 +118,14 @@ impl Ground {
         }
     }
 
-    /// The owner has a straight line; the program goes through a proxy that notes what it asks.
-    fn seaweed() -> Self {
-        let owner = Seaweed::shared().fresh_bucket("contract");
+    fn real(owner: support::Bucket, reader: Keys) -> Self {
         let proxy = FaultProxy::start(&owner.endpoint);
         Self {
             name: owner.name.clone(),
             endpoint: proxy.endpoint(),
-            reader: READ_ONLY,
+            reader,
             owner,
-            side: Side::Seaweed(proxy),
+            side: Side::Real(proxy),
         }
     }
 
@@ -89,7 +133,7 @@ impl Ground {
     pub fn put(&self, key: &str, bytes: &[u8]) -> Option<String> {
         match &self.side {
             Side::Embedded { bucket, .. } => bucket.put(key, bytes),
-            Side::Seaweed(_) => self.owner.put(key, bytes),
+            Side::Real(_) => self.owner.put(key, bytes),
         }
     }
 
@@ -103,7 +147,7 @@ impl Ground {
                 };
                 bucket.put_with(key, bytes, options);
             }
-            Side::Seaweed(_) => drop(self.owner.put_multipart(key, bytes, part_size)),
+            Side::Real(_) => drop(self.owner.put_multipart(key, bytes, part_size)),
         }
     }
 
@@ -120,14 +164,14 @@ impl Ground {
     pub fn delete(&self, key: &str) {
         match &self.side {
             Side::Embedded { bucket, .. } => drop(bucket.delete(key)),
-            Side::Seaweed(_) => drop(self.owner.delete(key)),
+            Side::Real(_) => drop(self.owner.delete(key)),
         }
     }
 
     pub fn enable_versioning(&self) {
         match &self.side {
             Side::Embedded { bucket, .. } => bucket.set_versioning(Versioning::Enabled),
-            Side::Seaweed(_) => self.owner.enable_versioning(),
+            Side::Real(_) => self.owner.enable_versioning(),
         }
     }
 
@@ -148,7 +192,7 @@ impl Ground {
                 bucket.reset_requests();
                 (work(), bucket.requests())
             }
-            Side::Seaweed(proxy) => {
+            Side::Real(proxy) => {
                 let before = proxy.requests().len();
                 let result = work();
                 let mut seen = Requests::new();
@@ -209,12 +253,8 @@ fn operation(request: &proxy::Request) -> String {
     }
 }
 
-/// One case on one server, with a line that says so also when it passes.
-pub fn run(server: Server, case: &str, test: fn(&Ground)) {
+/// One case on one server, and a word for the table.
+pub fn run(server: Server, case: &'static str, test: fn(&Ground)) {
+    let _running = Running { server, case };
     test(&Ground::new(server));
-    let server = match server {
-        Server::Embedded => "embedded",
-        Server::Seaweed => "seaweedfs",
-    };
-    tools::say(&format!("contract: {server:<9}  {case}"));
 }

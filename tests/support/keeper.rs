@@ -1,9 +1,12 @@
 //! A server that lives as long as the test process that started it, and no longer.
 
 use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// Runs `$3…` in the background and ends it by SIGKILL when standard input reaches its end: the
 /// other end of that pipe is held by the test process and is closed by the kernel however that
@@ -60,4 +63,32 @@ impl Drop for Keeper {
         drop(self.0.stdin.take());
         let _ = self.0.wait();
     }
+}
+
+/// Ports that nobody listens on now, all different because all are held at the same time.
+pub fn free_ports<const N: usize>() -> [u16; N] {
+    let held = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    held.map(|listener| listener.local_addr().unwrap().port())
+}
+
+/// The whole answer to one GET on loopback, `None` when there is none.
+pub fn get(port: u16, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    )
+    .ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    (!answer.is_empty()).then(|| String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// How a server's log ends.
+pub fn last_lines(log: &mut File) -> String {
+    let mut told = String::new();
+    let _ = log.read_to_string(&mut told);
+    let lines: Vec<&str> = told.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
 }

@@ -24,6 +24,7 @@
 )]
 
 pub mod bucket;
+pub mod ceph;
 pub mod embedded;
 pub mod keeper;
 pub mod moto;
@@ -37,6 +38,7 @@ pub mod tools;
 pub mod trace;
 
 pub use bucket::{Bucket, Keys, REGION, Refused};
+pub use ceph::Ceph;
 pub use embedded::Embedded;
 pub use moto::Moto;
 pub use mounts::{Namespace, Picture, picture};

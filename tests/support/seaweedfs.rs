@@ -1,11 +1,9 @@
 //! SeaweedFS: a real S3 server that is started for one test process and goes with it.
 
 use super::bucket::{Bucket, Keys};
-use super::keeper::Keeper;
+use super::keeper::{Keeper, free_ports, get, last_lines};
 use super::tools;
 use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -114,10 +112,7 @@ impl Seaweed {
             std::thread::sleep(Duration::from_millis(50));
         }
         let waited = begin.elapsed();
-        let mut told = String::new();
-        let _ = log.read_to_string(&mut told);
-        let lines: Vec<&str> = told.lines().collect();
-        let last = lines[lines.len().saturating_sub(20)..].join("\n");
+        let last = last_lines(&mut log);
         Err(format!("no answer after {waited:?}; its log ends:\n{last}"))
     }
 }
@@ -200,24 +195,4 @@ fn grpc_sockets(ports: [u16; 8]) -> String {
     ]
     .map(|(name, port)| format!("/tmp/seaweedfs-{name}-grpc-{port}.sock"))
     .join(" ")
-}
-
-/// Ports that nobody listens on now, all different because all are held at the same time.
-fn free_ports() -> [u16; 8] {
-    let held = [(); 8].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    held.map(|listener| listener.local_addr().unwrap().port())
-}
-
-/// The whole answer to one GET on loopback, `None` when there is none.
-fn get(port: u16, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-    )
-    .ok()?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    (!answer.is_empty()).then(|| String::from_utf8_lossy(&answer).into_owned())
 }
