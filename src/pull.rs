@@ -80,12 +80,19 @@ impl Pull {
     pub fn run(&self, runtime: &Runtime, shelf: &mut Shelf<'_>) -> Result<Outcome> {
         self.reporter.report(&Event::Source(&self.source.name));
         let before = self.bucket.requests();
+        let found = |kind| shelf.catalogue().ever_found(&self.source.name, kind);
+        if found(words::OPAQUE_ETAGS)? {
+            self.bucket.distrust_etags();
+        }
         let mut group = Group::new(shelf, &self.clock, &*self.reporter, &self.key)?;
         let result = self.go(runtime, &mut group);
         group.counts.requests = self.bucket.requests() - before;
         let ahead = self.bucket.clock_ahead();
         if ahead.abs() > CLOCK_OFF {
             group.finding(|frame| frame.clock(ahead))?;
+        }
+        if let Some(key) = self.bucket.belied() {
+            group.finding(|frame| frame.opaque_etags(key))?;
         }
         let (ended, error) = match &result {
             Ok((ended, _)) => (ended.as_str(), None),

@@ -15,13 +15,15 @@
 mod ground;
 #[path = "contract/program.rs"]
 mod program;
+#[path = "contract/quirks.rs"]
+mod quirks;
 mod support;
 #[path = "contract/table.rs"]
 mod table;
 
 use ground::{Ground, Server, requests};
 use md5::Digest as _;
-use offsite::bucket::{Bucket, Failure, Tuning};
+use offsite::bucket::{Bucket, Failure, QUIRKS, Tuning};
 use offsite::error::Kind;
 use offsite::object::{Listed, ObjectKey};
 use std::collections::BTreeMap;
@@ -71,6 +73,7 @@ on_every_server!(
     client::the_readers_key_cannot_write,
     program::hostile_neighbours_come_home_complete,
     program::a_first_pull_is_the_pages_and_a_get_each,
+        program::checksums_of_every_kind_contradict_nothing,
     program::the_same_bytes_again_are_one_get_and_no_file,
     program::a_replaced_object_goes_to_history,
     program::a_deleted_object_is_one_head_and_stays,
@@ -85,6 +88,14 @@ on_every_server!(
 #[test]
 fn the_documented_table_is_the_one_of_this_suite() {
     let table = table::table(|_, _| "passed");
+    let documented = include_str!("../docs/servers.md");
+    assert!(documented.contains(&table), "it should hold:\n{table}");
+}
+
+#[test]
+fn the_documented_quirks_are_those_of_the_code() {
+    let rows = QUIRKS.map(|q| format!("| {} | {} | {} |\n", q.what, q.seen, q.so));
+    let table = rows.concat();
     let documented = include_str!("../docs/servers.md");
     assert!(documented.contains(&table), "it should hold:\n{table}");
 }

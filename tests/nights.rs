@@ -19,6 +19,8 @@ mod limits;
 mod listings;
 #[path = "nights/places.rs"]
 mod places;
+#[path = "nights/quirks.rs"]
+mod quirks;
 #[path = "nights/random.rs"]
 mod random;
 #[path = "nights/replaced.rs"]

@@ -2,6 +2,7 @@
 
 use super::blank::TrueKey;
 use super::pace::Floor;
+use super::quirks::Learnt;
 use super::throttle::Throttle;
 use crate::config::{Addressing, LimitsConfig, SourceConfig, Timetable};
 use crate::credentials::Credentials;
@@ -125,6 +126,7 @@ pub struct Bucket {
     pub(super) endpoint: Arc<str>,
     pub(super) tuning: Arc<Tuning>,
     pub(super) throttle: Arc<Throttle>,
+    pub(super) learnt: Arc<Learnt>,
     traffic: Arc<Traffic>,
 }
 
@@ -180,6 +182,7 @@ impl Bucket {
             endpoint: source.endpoint.as_deref().unwrap_or("AWS").into(),
             throttle: Arc::new(Throttle::new(tuning.rate.clone())),
             tuning: Arc::new(tuning),
+            learnt: Arc::default(),
             traffic,
         })
     }

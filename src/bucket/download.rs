@@ -37,44 +37,56 @@ impl Bucket {
         if identity.size >= self.tuning.large {
             return self.open_large(key, identity).await;
         }
-        let got = self
-            .client
-            .get_object()
-            .bucket(&*self.name)
-            .key(name_of(key))
-            .set_version_id(identity.version_id.clone())
-            .set_if_match(if_match(identity))
-            .customize()
-            // Set by hand: through `checksum_mode` the SDK would validate as well, and
-            // mistake a composite checksum for one of the body.
-            .mutate_request(|request| {
-                request
-                    .headers_mut()
-                    .insert("x-amz-checksum-mode", "ENABLED");
-            })
-            .send()
-            .await
-            .map_err(|e| self.failure(Needs::GetObject, e))?;
+        let mut wish = self.learnt.wish();
+        let got = loop {
+            let asks = wish.asks();
+            let answer = self
+                .client
+                .get_object()
+                .bucket(&*self.name)
+                .key(name_of(key))
+                .set_version_id(identity.version_id.clone())
+                .set_if_match(if_match(identity))
+                .customize()
+                // Set by hand: through `checksum_mode` the SDK would validate as well, and
+                // mistake a composite checksum for one of the body.
+                .mutate_request(move |request| {
+                    if asks {
+                        let headers = request.headers_mut();
+                        headers.insert("x-amz-checksum-mode", "ENABLED");
+                    }
+                })
+                .send()
+                .await;
+            if wish.settled_by(&answer) {
+                break answer.map_err(|e| self.failure(Needs::GetObject, e))?;
+            }
+        };
         Ok(Download {
             answer: answer_of(&got),
-            evidence: evidence_of(&got, identity),
+            evidence: self.evidence_of(&got, identity),
             chunks: Chunks::One(Body::new(self, got.body)),
         })
     }
 
     /// Ranged answers carry no checksum of the whole: a HEAD asks for it first.
     async fn open_large(&self, key: &ObjectKey, identity: &Identity) -> Result<Download, Failure> {
-        let head = self
-            .client
-            .head_object()
-            .bucket(&*self.name)
-            .key(name_of(key))
-            .set_version_id(identity.version_id.clone())
-            .set_if_match(if_match(identity))
-            .checksum_mode(ChecksumMode::Enabled)
-            .send()
-            .await
-            .map_err(|e| self.failure(Needs::GetObject, e))?;
+        let mut wish = self.learnt.wish();
+        let head = loop {
+            let answer = self
+                .client
+                .head_object()
+                .bucket(&*self.name)
+                .key(name_of(key))
+                .set_version_id(identity.version_id.clone())
+                .set_if_match(if_match(identity))
+                .set_checksum_mode(wish.asks().then_some(ChecksumMode::Enabled))
+                .send()
+                .await;
+            if wish.settled_by(&answer) {
+                break answer.map_err(|e| self.failure(Needs::GetObject, e))?;
+            }
+        };
         let first = First {
             etag: head.e_tag().unwrap_or_default().to_owned(),
             version_id: head.version_id().map(str::to_owned),
@@ -86,9 +98,25 @@ impl Bucket {
         }
         Ok(Download {
             answer: answer_of(&head),
-            evidence: evidence_of(&head, identity),
+            evidence: self.evidence_of(&head, identity),
             chunks: Chunks::Many(Ranges::new(self, key, identity, first)),
         })
+    }
+
+    fn evidence_of(&self, output: &impl Facts, identity: &Identity) -> Evidence {
+        let kind = output.checksum_type().map(ChecksumType::as_str);
+        Evidence {
+            size: identity.size,
+            etag: identity.etag.clone(),
+            etag_opaque: output.etag_opaque() || self.learnt.etags_opaque(),
+            checksums: output
+                .checksums()
+                .into_iter()
+                .filter_map(|(algorithm, value)| {
+                    Some(Checksum::new(algorithm, value?, kind, &identity.etag))
+                })
+                .collect(),
+        }
     }
 }
 
@@ -243,20 +271,4 @@ facts!(HeadObjectOutput);
 
 fn answer_of(output: &impl Facts) -> Answer {
     output.answer()
-}
-
-fn evidence_of(output: &impl Facts, identity: &Identity) -> Evidence {
-    let kind = output.checksum_type().map(ChecksumType::as_str);
-    Evidence {
-        size: identity.size,
-        etag: identity.etag.clone(),
-        etag_opaque: output.etag_opaque(),
-        checksums: output
-            .checksums()
-            .into_iter()
-            .filter_map(|(algorithm, value)| {
-                Some(Checksum::new(algorithm, value?, kind, &identity.etag))
-            })
-            .collect(),
-    }
 }

@@ -209,6 +209,16 @@ impl Catalogue {
         )
     }
 
+    /// Whether there was a finding of this kind about the source as a whole, acknowledged or not.
+    pub fn ever_found(&self, source: &SourceName, kind: &str) -> Result<bool> {
+        self.any(
+            "SELECT 1 FROM finding INDEXED BY finding_about
+             WHERE source_id = (SELECT id FROM source WHERE name = ?1)
+               AND kind = ?2 AND key IS NULL",
+            [source.as_str(), kind],
+        )
+    }
+
     /// How many alarms are not acknowledged.
     pub fn open_alarms(&self) -> Result<u64> {
         let alarms = self.one(

@@ -1,6 +1,6 @@
 //! The hashing pass: SHA-256 of every byte, plus whatever the evidence calls for.
 
-use super::evidence::{Algorithm, Evidence};
+use super::evidence::{Algorithm, Checksum, Evidence};
 use crate::object::Sha256;
 use data_encoding::{BASE64, HEXLOWER};
 use md5::Digest as _;
@@ -41,6 +41,9 @@ impl Hasher {
                 .iter()
                 .any(|c| c.full_object && c.algorithm == algorithm)
         };
+        let under_another_name = |algorithm| {
+            algorithm == Algorithm::Crc32 && evidence.checksums.iter().any(Checksum::may_be_crc32)
+        };
         let crcs = [
             (Algorithm::Crc32, crc_fast::CrcAlgorithm::Crc32IsoHdlc),
             (Algorithm::Crc32c, crc_fast::CrcAlgorithm::Crc32Iscsi),
@@ -54,7 +57,7 @@ impl Hasher {
                 .then(|| ring::digest::Context::new(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY)),
             crcs: crcs
                 .into_iter()
-                .filter(|(algorithm, _)| wants(*algorithm))
+                .filter(|(algorithm, _)| wants(*algorithm) || under_another_name(*algorithm))
                 .map(|(algorithm, crc)| (algorithm, crc_fast::Digest::new(crc)))
                 .collect(),
         }

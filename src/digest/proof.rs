@@ -1,6 +1,6 @@
 //! Comparing what came with what was promised.
 
-use super::evidence::Evidence;
+use super::evidence::{Algorithm, Evidence};
 use super::hasher::Digests;
 use crate::object::{Answer, EvidenceClass, Identity, ObjectKey, Proof, Sha256, Verdict};
 
@@ -59,6 +59,14 @@ macro_rules! carries_proof {
     };
 }
 
+impl Verified {
+    /// Whether an ETag that `evidence` takes for an MD5 is none, as a checksum that holds shows.
+    pub fn belies_etag(&self, evidence: &Evidence) -> bool {
+        let silent = |p: &Proof| p.name == "etag-md5" && p.verdict == Verdict::Silent;
+        evidence.etag_md5().is_some() && self.proofs.iter().any(silent)
+    }
+}
+
 carries_proof! {
     /// Complete bytes that nothing contradicts, lying in `incoming/`. Only [`prove`] makes one,
     /// and only a `Verified` can be placed.
@@ -73,7 +81,7 @@ carries_proof! {
 ///
 /// - The length must be the one listed.
 /// - Full-object checksums must hold. Composite ones are silent: they are not checksums of the
-///   body.
+///   body. The CRC-32 of the bytes under another CRC's name is taken for the CRC-32 that it is.
 /// - An ETag that looks like an MD5 must hold, unless a checksum holds: then it is the ETag that
 ///   is no digest, and it falls silent.
 pub fn prove(subject: Subject, digests: Digests, evidence: &Evidence) -> Proven {
@@ -119,18 +127,23 @@ fn weigh(digests: &Digests, evidence: &Evidence) -> Vec<Proof> {
         expected: evidence.size.to_string(),
         verdict: verdict(evidence.size == digests.bytes),
     }];
+    let ours = |algorithm| {
+        let mut ours = digests.checksums.iter();
+        ours.find(|(a, _)| *a == algorithm).map(|(_, value)| value)
+    };
     for checksum in &evidence.checksums {
-        let ours = digests
-            .checksums
-            .iter()
-            .find(|(algorithm, _)| *algorithm == checksum.algorithm);
+        let is = |algorithm| ours(algorithm) == Some(&checksum.value);
+        let algorithm = match checksum.may_be_crc32() && is(Algorithm::Crc32) {
+            true => Algorithm::Crc32,
+            false => checksum.algorithm,
+        };
         proofs.push(Proof {
             class: EvidenceClass::Provider,
-            name: checksum.algorithm.name().into(),
+            name: algorithm.name().into(),
             expected: checksum.value.clone(),
-            verdict: match ours {
-                Some((_, ours)) if checksum.full_object => verdict(*ours == checksum.value),
-                _ => Verdict::Silent,
+            verdict: match checksum.full_object && ours(algorithm).is_some() {
+                true => verdict(is(algorithm)),
+                false => Verdict::Silent,
             },
         });
     }
@@ -232,6 +245,30 @@ mod tests {
                 "composite is silent",
                 proven(9, "x", false, &[(Crc32, "AAAAAA==-2", false)]),
                 true,
+                Length,
+            ),
+            (
+                "a CRC-32 told as CRC-32C",
+                proven(9, "x", false, &[(Crc32c, CRC32, true)]),
+                true,
+                Provider,
+            ),
+            (
+                "a CRC-32 told as CRC-64/NVME",
+                proven(9, "x", false, &[(Crc64Nvme, CRC32, true)]),
+                true,
+                Provider,
+            ),
+            (
+                "neither a CRC-32C nor a CRC-32",
+                proven(9, "x", false, &[(Crc32c, "AAAAAA==", true)]),
+                false,
+                Length,
+            ),
+            (
+                "a CRC-32 told as SHA-1",
+                proven(9, "x", false, &[(Sha1, CRC32, true)]),
+                false,
                 Length,
             ),
             (

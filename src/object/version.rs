@@ -7,7 +7,8 @@ use std::fmt;
 /// What tells one version of a key from every other, taken from the listing alone.
 ///
 /// With a version id the id decides. Without one (or with the id `null`, which S3 overwrites in
-/// place) the ETag, the size and the last-modified time decide together.
+/// place) the ETag, the size and the last-modified time decide together; [`Identity::is`] knows
+/// how differently servers tell the time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// The version id; `None` where the listing has none or says `null`.
@@ -29,11 +30,18 @@ impl Identity {
             (None, None) => {
                 self.etag == other.etag
                     && self.size == other.size
-                    && self.last_modified == other.last_modified
+                    && same_time(self.last_modified, other.last_modified)
             }
             _ => false,
         }
     }
+}
+
+/// Servers list times to the second or to the millisecond, and can change that with a release: two
+/// less than a second apart are one time where either is in whole seconds.
+fn same_time(a: Timestamp, b: Timestamp) -> bool {
+    let (a, b) = (a.as_millisecond(), b.as_millisecond());
+    a == b || (a.abs_diff(b) < 1000 && (a % 1000 == 0 || b % 1000 == 0))
 }
 
 /// One row of a listing.

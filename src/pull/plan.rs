@@ -22,7 +22,8 @@ pub(super) fn plan_page(page: &[Listed], known: &HashMap<ObjectKey, Vec<Known>>)
         let rows = known.get(&listed.key).map_or(&[][..], Vec::as_slice);
         let current = rows.iter().filter(|r| r.in_bucket == InBucket::Current);
         plan.seen.extend(current.map(|r| r.id));
-        let why = match row_of(listed, rows) {
+        let row = row_of(listed, rows);
+        let why = match row {
             Some(row) => why_known(listed, row),
             None if rows.is_empty() => Some(Why::New),
             None => Some(Why::Changed),
@@ -31,7 +32,8 @@ pub(super) fn plan_page(page: &[Listed], known: &HashMap<ObjectKey, Vec<Known>>)
             plan.changes.push(Change {
                 why,
                 key: listed.key.clone(),
-                identity: listed.identity.clone(),
+                // The row keeps the one that it has, should the listing tell the time otherwise now.
+                identity: row.map_or(&listed.identity, |row| &row.identity).clone(),
                 storage_class: listed.storage_class.clone(),
             });
         }

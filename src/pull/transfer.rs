@@ -200,7 +200,13 @@ impl Transfer {
             answer: download.answer().clone(),
             staged,
         };
-        Ok(prove(subject, digests, &evidence))
+        let proven = prove(subject, digests, &evidence);
+        if let Proven::Verified(verified) = &proven
+            && verified.belies_etag(&evidence)
+        {
+            self.bucket.etag_belied(key);
+        }
+        Ok(proven)
     }
 
     /// Goes on from the last synced watermark of an earlier try, if there is one.

@@ -7,6 +7,9 @@ use crate::object::{
 };
 use jiff::SignedDuration;
 
+/// What a finding is called that says so; while the catalogue has one, ETags count for nothing.
+pub(super) const OPAQUE_ETAGS: &str = "opaque-etags";
+
 /// Where a finding belongs and when it was made.
 pub(super) struct Frame<'a> {
     pub(super) source: &'a str,
@@ -47,6 +50,21 @@ impl Frame<'_> {
             next: "set it: `timedatectl set-ntp true`; a Raspberry Pi has no clock of its own and needs the network for it. Until then the times that offsite records are wrong, and backups can seem early or late".to_owned(),
         };
         self.finding("clock", Severity::Warning, None, advice)
+    }
+
+    /// The ETags look like MD5s of the bytes, and are none.
+    pub(super) fn opaque_etags(&self, key: &ObjectKey) -> FindingRecord {
+        let advice = Advice {
+            what: "the bucket's ETags look like MD5 digests and are none".to_owned(),
+            evidence: format!(
+                "the ETag of {key} is not the MD5 of its bytes, while a checksum that the bucket keeps holds"
+            ),
+            next: format!(
+                "from now on no ETag of this source counts as evidence. Upload with a checksum (`x-amz-checksum-*`), or the length is all that proves the bytes; then `offsite ack {}-{}`",
+                self.source, self.number
+            ),
+        };
+        self.finding(OPAQUE_ETAGS, Severity::Warning, None, advice)
     }
 
     /// A write-once key shows other bytes than the first.

@@ -4,10 +4,11 @@
 use crate::support::bucket::Told;
 use crate::support::{self, Ceph, FaultProxy, Home, Keys, Moto, Seaweed, ceph, proxy, seaweedfs};
 use crate::table::Running;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType};
 use offsite::bucket::{Bucket, Tuning};
 use offsite::config::Config;
 use offsite::credentials::Credentials;
-use offsite::demo::bucket::{self as embedded, READER, Versioning, WRITER};
+use offsite::demo::bucket::{self as embedded, Checksum, READER, Versioning, WRITER};
 use offsite::object::Clock;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -151,6 +152,42 @@ impl Ground {
         }
     }
 
+    /// Stores an object with a checksum that the server may keep.
+    pub fn put_with_checksum(&self, key: &str, bytes: &[u8], checksum: Checksum) {
+        match &self.side {
+            Side::Embedded { bucket, .. } => {
+                let options = embedded::PutOptions {
+                    checksum: Some(checksum),
+                    ..Default::default()
+                };
+                drop(bucket.put_with(key, bytes, options));
+            }
+            Side::Real(_) => {
+                let algorithm = checksum.as_str().into();
+                drop(self.owner.put_with_checksum(key, bytes, algorithm));
+            }
+        }
+    }
+
+    /// Stores an object in parts with a CRC-32C over all of it.
+    pub fn put_parts_with_crc32c(&self, key: &str, bytes: &[u8], part_size: usize) {
+        match &self.side {
+            Side::Embedded { bucket, .. } => {
+                let options = embedded::PutOptions {
+                    checksum: Some(Checksum::Crc32c),
+                    full_object: true,
+                    part_size: Some(part_size),
+                    ..Default::default()
+                };
+                drop(bucket.put_with(key, bytes, options));
+            }
+            Side::Real(_) => {
+                let kind = Some((ChecksumAlgorithm::Crc32C, ChecksumType::FullObject));
+                drop(self.owner.put_in_parts(key, bytes, part_size, kind));
+            }
+        }
+    }
+
     /// Stores bytes until the listing gives another time for them than `before`: some listings
     /// tell whole seconds only.
     pub fn put_later(&self, key: &str, bytes: &[u8], before: &Told) {
@@ -244,11 +281,14 @@ fn operation(request: &proxy::Request) -> String {
         .target
         .split_once('?')
         .unwrap_or((&request.target, ""));
+    let about_bytes =
+        |pair: &str| matches!(pair.split('=').next(), Some("" | "x-id" | "versionId"));
+    let plain = query.split('&').all(about_bytes);
     let in_bucket = path.trim_matches('/').contains('/');
     match request.method.as_str() {
         "GET" if query.contains("list-type=2") => "ListObjectsV2".to_owned(),
-        "GET" if in_bucket => "GetObject".to_owned(),
-        "HEAD" if in_bucket => "HeadObject".to_owned(),
+        "GET" if in_bucket && plain => "GetObject".to_owned(),
+        "HEAD" if in_bucket && plain => "HeadObject".to_owned(),
         method => format!("{method} {}", request.target),
     }
 }

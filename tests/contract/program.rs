@@ -2,7 +2,8 @@
 
 use crate::ground::{Ground, Requests, requests};
 use crate::support::Home;
-use crate::{NEIGHBOURS, SPELLINGS};
+use crate::{NEIGHBOURS, SPELLINGS, bytes};
+use offsite::demo::bucket::Checksum;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -97,6 +98,26 @@ pub fn hostile_neighbours_come_home_complete(ground: &Ground) {
     }
     assert_eq!(files(&home).len(), rows.len(), "no file besides");
     home.run(["catalogue", "check", "--deep"]).exits(0);
+}
+
+/// Whatever of the uploader's checksums a server keeps, and whatever it tells of them.
+pub fn checksums_of_every_kind_contradict_nothing(ground: &Ground) {
+    for checksum in Checksum::ALL {
+        let name = checksum.as_str().to_ascii_lowercase();
+        ground.put_with_checksum(&name, name.as_bytes(), checksum);
+    }
+    // Over all of it, though in parts: the ETag proves nothing, the checksum may.
+    ground.put_parts_with_crc32c("parts", &bytes(6 << 20, 9), 5 << 20);
+    let home = ground.home();
+    let seen = pull(ground, &home);
+    assert_eq!(seen, requests([LIST, ("GetObject", 6)]));
+    let rows = rows(&home);
+    for (key, row) in &rows {
+        assert_eq!(row["state"], "stored", "{row}");
+        let proven = row["evidence"] == "provider";
+        assert!(proven || key == "parts", "an MD5 as ETag: {row}");
+    }
+    home.run(["status"]).exits(0);
 }
 
 /// More than one page: a pull is the pages and a request an object, and the next one the pages

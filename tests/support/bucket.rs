@@ -6,8 +6,8 @@ use aws_sdk_s3::config::{
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{
-    BucketVersioningStatus, ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart,
-    VersioningConfiguration,
+    BucketVersioningStatus, ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload,
+    CompletedPart, VersioningConfiguration,
 };
 
 /// The region that every request is signed for.
@@ -132,12 +132,26 @@ impl Bucket {
     /// Stores an object in parts of `part_size` bytes, of which servers want at least 5 MiB
     /// (the last may be smaller).
     pub fn put_multipart(&self, key: &str, bytes: &[u8], part_size: usize) -> Option<String> {
+        self.put_in_parts(key, bytes, part_size, None)
+    }
+
+    /// As [`Bucket::put_multipart`], with a checksum of each part or of the whole.
+    pub fn put_in_parts(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        part_size: usize,
+        checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+    ) -> Option<String> {
+        let (algorithm, kind) = checksum.unzip();
         let (client, bucket) = (&self.client, &self.name);
         self.wait(async {
             let upload = client
                 .create_multipart_upload()
                 .bucket(bucket)
                 .key(key)
+                .set_checksum_algorithm(algorithm.clone())
+                .set_checksum_type(kind.clone())
                 .send()
                 .await
                 .map_err(refused)?;
@@ -150,11 +164,13 @@ impl Bucket {
                     .key(key)
                     .upload_id(&id)
                     .part_number(number)
+                    .set_checksum_algorithm(algorithm.clone())
                     .body(part.to_vec().into())
                     .send()
                     .await
                     .map_err(refused)?;
                 let part = CompletedPart::builder().part_number(number);
+                let part = part.set_checksum_crc32_c(sent.checksum_crc32_c);
                 parts.push(part.set_e_tag(sent.e_tag).build());
             }
             let parts = CompletedMultipartUpload::builder().set_parts(Some(parts));
@@ -163,6 +179,7 @@ impl Bucket {
                 .bucket(bucket)
                 .key(key)
                 .upload_id(&id)
+                .set_checksum_type(kind)
                 .multipart_upload(parts.build())
                 .send()
                 .await

@@ -101,10 +101,11 @@ impl Ceph {
         let osd = at.keep(&["ceph-osd", "-f", "-i", "0"], "osd");
         let gateway = at.keep(&["radosgw", "-f", "-n", "client.rgw"], "rgw");
         let mut keepers = [gateway, osd, monitor];
+        // Readable to the end, though the keeper removes the folder.
+        let mut log = File::open(at.folder.join("log")).unwrap();
         let begin = Instant::now();
         while get(port, "/").is_none() {
             if keepers.iter_mut().any(Keeper::ended) || begin.elapsed() > START {
-                let mut log = File::open(at.folder.join("log")).unwrap();
                 return Err(last_lines(&mut log));
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -191,7 +192,7 @@ impl Programs {
             mon_allow_pool_size_one = true
             mon_max_pg_per_osd = 1000
             mon_data = {folder}/mon
-            mon_data_avail_crit = 0
+            mon_data_avail_crit = -1
             paxos_propose_interval = 0.02
             paxos_min_wait = 0.01
             osd_data = {folder}/osd

@@ -34,6 +34,8 @@ pub struct Faults {
     pub page_size: Option<usize>,
     /// ETags keep their look and say nothing about the bytes.
     pub opaque_etags: bool,
+    /// Requests that wish for checksums are refused with 400, as Backblaze B2 did.
+    pub no_checksum_mode: bool,
     /// Listings give last-modified to the millisecond, as Ceph and Garage do; S3 gives whole
     /// seconds.
     pub milliseconds: bool,

@@ -167,6 +167,12 @@ fn flipped(body: &Body, offset: u64) -> Body {
 }
 
 fn find(state: &State, input: &GetObjectInput) -> S3Result<Found> {
+    if state.faults.no_checksum_mode && input.checksum_mode.is_some() {
+        return Err(s3_error!(
+            InvalidArgument,
+            "Unsupported header 'x-amz-checksum-mode' received for this API call."
+        ));
+    }
     let version = version(state, &input.key, input.version_id.as_deref())?;
     let Some(object) = &version.object else {
         return Err(marker(version, input.version_id.is_some()));
