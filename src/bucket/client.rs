@@ -126,16 +126,17 @@ pub struct Bucket {
     pub(super) endpoint: Arc<str>,
     pub(super) tuning: Arc<Tuning>,
     pub(super) throttle: Arc<Throttle>,
-    pub(super) learnt: Arc<Learnt>,
-    traffic: Arc<Traffic>,
+    pub(super) traffic: Arc<Traffic>,
 }
 
 /// What is counted and noticed on the way, over all clones of a client.
 #[derive(Debug, Default)]
-struct Traffic {
+pub(super) struct Traffic {
     requests: AtomicU64,
     /// How far the server's clock is ahead of ours, in seconds: the farthest of all answers.
     ahead: AtomicI64,
+    /// What the server has shown of itself.
+    pub(super) learnt: Learnt,
 }
 
 impl Bucket {
@@ -182,7 +183,6 @@ impl Bucket {
             endpoint: source.endpoint.as_deref().unwrap_or("AWS").into(),
             throttle: Arc::new(Throttle::new(tuning.rate.clone())),
             tuning: Arc::new(tuning),
-            learnt: Arc::default(),
             traffic,
         })
     }

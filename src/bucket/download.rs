@@ -37,7 +37,7 @@ impl Bucket {
         if identity.size >= self.tuning.large {
             return self.open_large(key, identity).await;
         }
-        let mut wish = self.learnt.wish();
+        let mut wish = self.traffic.learnt.wish();
         let got = loop {
             let asks = wish.asks();
             let answer = self
@@ -71,7 +71,7 @@ impl Bucket {
 
     /// Ranged answers carry no checksum of the whole: a HEAD asks for it first.
     async fn open_large(&self, key: &ObjectKey, identity: &Identity) -> Result<Download, Failure> {
-        let mut wish = self.learnt.wish();
+        let mut wish = self.traffic.learnt.wish();
         let head = loop {
             let answer = self
                 .client
@@ -108,7 +108,7 @@ impl Bucket {
         Evidence {
             size: identity.size,
             etag: identity.etag.clone(),
-            etag_opaque: output.etag_opaque() || self.learnt.etags_opaque(),
+            etag_opaque: output.etag_opaque() || self.traffic.learnt.etags_opaque(),
             checksums: output
                 .checksums()
                 .into_iter()

@@ -111,19 +111,22 @@ pub(super) struct Learnt {
 impl Bucket {
     /// From now on no ETag is taken for a digest: an earlier run caught one that is none.
     pub fn distrust_etags(&self) {
-        self.learnt.etags_opaque.store(true, Ordering::Relaxed);
+        self.traffic
+            .learnt
+            .etags_opaque
+            .store(true, Ordering::Relaxed);
     }
 
     /// An ETag that looks like the MD5 of the bytes of `key` is none, as a checksum that holds
     /// shows. What one is, all may be.
     pub fn etag_belied(&self, key: &ObjectKey) {
         self.distrust_etags();
-        self.learnt.belied.get_or_init(|| key.clone());
+        self.traffic.learnt.belied.get_or_init(|| key.clone());
     }
 
     /// The object by which this run found out that the ETags are no digests.
     pub fn belied(&self) -> Option<&ObjectKey> {
-        self.learnt.belied.get()
+        self.traffic.learnt.belied.get()
     }
 }
 
