@@ -23,15 +23,25 @@ const TOOLS: [&str; 15] = [
     "btrfs",
 ];
 
+/// What it builds from source, in many minutes: left out unless `OFFSITE_TEST_WITH` names it.
+const ON_REQUEST: [&str; 1] = ["garage"];
+
 /// What a machine may not allow: `root` for loop devices, `mounts` for mount namespaces.
 const RIGHTS: [&str; 2] = ["root", "mounts"];
 
 fn main() {
-    let names: Vec<&str> = TOOLS.into_iter().chain(RIGHTS).collect();
+    let names: Vec<&str> = TOOLS.into_iter().chain(ON_REQUEST).chain(RIGHTS).collect();
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=OFFSITE_TEST_WITHOUT");
+    println!("cargo:rerun-if-env-changed=OFFSITE_TEST_WITH");
     for name in &names {
         println!("cargo:rustc-check-cfg=cfg(without_{name})");
+    }
+    let with = std::env::var("OFFSITE_TEST_WITH").unwrap_or_default();
+    for name in ON_REQUEST {
+        if !with.split(',').any(|asked| asked.trim() == name) {
+            println!("cargo:rustc-cfg=without_{name}");
+        }
     }
     let without = std::env::var("OFFSITE_TEST_WITHOUT").unwrap_or_default();
     for name in without.split(',').map(str::trim).filter(|n| !n.is_empty()) {

@@ -53,6 +53,10 @@ macro_rules! on_every_server {
             $($room::$case)+ $($v_room::$v_case)+);
         tests_of!(moto on Moto, without_moto: "OFFSITE_TEST_WITHOUT names moto",
             $($room::$case)+ $($v_room::$v_case)+);
+        tests_of!(garage on Garage, without_garage: "OFFSITE_TEST_WITH does not name garage",
+            $($room::$case)+);
+        tests_of!(garage_has_no_versions on Garage, all(): "Garage has no versions",
+            $($v_room::$v_case)+);
         tests_of!(ceph on Ceph, without_ceph: "OFFSITE_TEST_WITHOUT names ceph",
             $($room::$case)+ $($v_room::$v_case)+);
     };

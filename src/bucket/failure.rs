@@ -151,7 +151,7 @@ impl Bucket {
                     .hint(hint),
             )
         };
-        match (answer.status, answer.code.as_str()) {
+        match (answer.status, code_of(answer)) {
             (_, "NoSuchBucket") => usage(
                 format!("there is no bucket {bucket} at {}", self.endpoint),
                 "check `bucket`, `endpoint` and `region`; a bucket lives in one region only".into(),
@@ -276,6 +276,15 @@ impl Bucket {
     }
 }
 
+/// Garage says AccessDenied where S3 has codes of their own, and the reason in its text alone.
+fn code_of(answer: &Answered) -> &str {
+    match answer.code.as_str() {
+        "AccessDenied" if answer.message.contains("No such key: ") => "InvalidAccessKeyId",
+        "AccessDenied" if answer.message.contains("Invalid signature") => "SignatureDoesNotMatch",
+        code => code,
+    }
+}
+
 /// AuthorizationHeaderMalformed names the right region only in its text: "expecting 'eu-west-1'".
 fn expected_region(message: &str) -> Option<String> {
     let (_, rest) = message.split_once("expecting '")?;
@@ -371,6 +380,26 @@ mod tests {
             ),
             (
                 means(ListBucket, 403, "SignatureDoesNotMatch", ""),
+                "the secret key is wrong",
+                "copy it again",
+            ),
+            (
+                means(
+                    ListBucket,
+                    403,
+                    "AccessDenied",
+                    "Forbidden: No such key: GK1",
+                ),
+                "does not know this access key",
+                "revoked",
+            ),
+            (
+                means(
+                    ListBucket,
+                    403,
+                    "AccessDenied",
+                    "Forbidden: Invalid signature",
+                ),
                 "the secret key is wrong",
                 "copy it again",
             ),

@@ -22,7 +22,7 @@ pub struct Quirk {
 }
 
 /// Every quirk that is known, those first that cost something.
-pub const QUIRKS: [Quirk; 12] = [
+pub const QUIRKS: [Quirk; 13] = [
     Quirk {
         what: "refuses `x-amz-checksum-mode`: 400 InvalidArgument or 501 NotImplemented",
         seen: "400: Backblaze B2 (vatesfr/xen-orchestra#8358, diced/zipline#746); 501: \
@@ -55,6 +55,11 @@ pub const QUIRKS: [Quirk; 12] = [
         what: "refuses HeadBucket to a key that may list",
         seen: "moto 5.2.5 with `s3:Get*` and `s3:List*`, here",
         so: "never asks it: the first page of the listing tells the same",
+    },
+    Quirk {
+        what: "says AccessDenied to a key that it does not know and to a wrong secret",
+        seen: "Garage 2.5, here",
+        so: "reads its text for which of the two it is",
     },
     Quirk {
         what: "tells no checksums at all",

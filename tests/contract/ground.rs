@@ -2,7 +2,9 @@
 //! request that the program's side sends to it.
 
 use crate::support::bucket::Told;
-use crate::support::{self, Ceph, FaultProxy, Home, Keys, Moto, Seaweed, ceph, proxy, seaweedfs};
+use crate::support::{
+    self, Ceph, FaultProxy, Garage, Home, Keys, Moto, Seaweed, ceph, garage, proxy, seaweedfs,
+};
 use crate::table::Running;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType};
 use offsite::bucket::{Bucket, Tuning};
@@ -20,10 +22,17 @@ pub enum Server {
     Seaweed,
     Moto,
     Ceph,
+    Garage,
 }
 
 impl Server {
-    pub const ALL: [Self; 4] = [Self::Embedded, Self::Seaweed, Self::Moto, Self::Ceph];
+    pub const ALL: [Self; 5] = [
+        Self::Embedded,
+        Self::Seaweed,
+        Self::Moto,
+        Self::Ceph,
+        Self::Garage,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -31,6 +40,7 @@ impl Server {
             Self::Seaweed => "SeaweedFS",
             Self::Moto => "moto",
             Self::Ceph => "Ceph RGW",
+            Self::Garage => "Garage",
         }
     }
 
@@ -41,15 +51,17 @@ impl Server {
             Self::Seaweed => cfg!(without_seaweedfs),
             Self::Moto => cfg!(without_moto),
             Self::Ceph => cfg!(without_ceph),
+            Self::Garage => cfg!(without_garage),
         }
     }
 
     /// The cases that it can have.
     pub fn cases(self) -> impl Iterator<Item = &'static str> {
-        crate::EVERYWHERE
-            .iter()
-            .chain(crate::WITH_VERSIONS)
-            .copied()
+        let versions = match self {
+            Self::Garage => &[],
+            _ => crate::WITH_VERSIONS,
+        };
+        crate::EVERYWHERE.iter().chain(versions).copied()
     }
 }
 
@@ -99,6 +111,10 @@ impl Ground {
             Server::Ceph => {
                 let owner = Ceph::shared().fresh_bucket("contract");
                 Self::real(owner, ceph::READ_ONLY)
+            }
+            Server::Garage => {
+                let owner = Garage::shared().fresh_bucket("contract");
+                Self::real(owner, garage::READ_ONLY)
             }
         }
     }
@@ -169,7 +185,8 @@ impl Ground {
         }
     }
 
-    /// Stores an object in parts with a CRC-32C over all of it.
+    /// Stores an object in parts with a CRC-32C over all of it; without, where the server refuses
+    /// that (Garage).
     pub fn put_parts_with_crc32c(&self, key: &str, bytes: &[u8], part_size: usize) {
         match &self.side {
             Side::Embedded { bucket, .. } => {
@@ -182,8 +199,13 @@ impl Ground {
                 drop(bucket.put_with(key, bytes, options));
             }
             Side::Real(_) => {
-                let kind = Some((ChecksumAlgorithm::Crc32C, ChecksumType::FullObject));
-                drop(self.owner.put_in_parts(key, bytes, part_size, kind));
+                let checksum = Some((ChecksumAlgorithm::Crc32C, ChecksumType::FullObject));
+                if (self.owner)
+                    .put_in_parts(key, bytes, part_size, checksum)
+                    .is_err()
+                {
+                    self.put_parts(key, bytes, part_size);
+                }
             }
         }
     }

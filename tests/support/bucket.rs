@@ -132,7 +132,7 @@ impl Bucket {
     /// Stores an object in parts of `part_size` bytes, of which servers want at least 5 MiB
     /// (the last may be smaller).
     pub fn put_multipart(&self, key: &str, bytes: &[u8], part_size: usize) -> Option<String> {
-        self.put_in_parts(key, bytes, part_size, None)
+        self.put_in_parts(key, bytes, part_size, None).unwrap()
     }
 
     /// As [`Bucket::put_multipart`], with a checksum of each part or of the whole.
@@ -142,7 +142,7 @@ impl Bucket {
         bytes: &[u8],
         part_size: usize,
         checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
-    ) -> Option<String> {
+    ) -> Result<Option<String>, Refused> {
         let (algorithm, kind) = checksum.unzip();
         let (client, bucket) = (&self.client, &self.name);
         self.wait(async {
@@ -184,9 +184,8 @@ impl Bucket {
                 .send()
                 .await
                 .map_err(refused)?;
-            Ok::<_, Refused>(done.version_id)
+            Ok(done.version_id)
         })
-        .unwrap()
     }
 
     pub fn get(&self, key: &str) -> Result<Vec<u8>, Refused> {

@@ -26,6 +26,7 @@
 pub mod bucket;
 pub mod ceph;
 pub mod embedded;
+pub mod garage;
 pub mod keeper;
 pub mod moto;
 pub mod mounts;
@@ -40,6 +41,7 @@ pub mod trace;
 pub use bucket::{Bucket, Keys, REGION, Refused};
 pub use ceph::Ceph;
 pub use embedded::Embedded;
+pub use garage::Garage;
 pub use moto::Moto;
 pub use mounts::{Namespace, Picture, picture};
 pub use nights::Nights;
