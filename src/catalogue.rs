@@ -16,11 +16,12 @@ mod open;
 mod order;
 mod people;
 mod plan;
+mod rebuild;
 mod rows;
 #[cfg(test)]
 mod tests;
 
-pub use open::JournalMode;
+pub use open::{JournalMode, no_catalogue};
 pub use people::Query;
 pub use plan::PlanTotals;
 pub use rows::{Count, EventRow, FindingRow, KeyUse, RunRow, SourceRow};
@@ -180,5 +181,5 @@ fn fault(path: &Path, cause: rusqlite::Error) -> Error {
 }
 
 /// The way out of a catalogue that cannot be read: it is only an index.
-const REBUILD: &str = "the catalogue is only an index: move catalogue.db and its -wal or -journal \
-     to another folder and run `offsite pull` once, which builds it again from the journal";
+const REBUILD: &str = "the catalogue is only an index: `offsite catalogue rebuild` makes it anew \
+     from the drive, and keeps the one that is there beside it";

@@ -5,9 +5,12 @@
 //! ([`Shelf::commit`]).
 
 mod promote;
+mod rebuild;
 mod spelling;
 
-use crate::catalogue::{Catalogue, JournalMode};
+pub use rebuild::{Rebuilding, Replayed};
+
+use crate::catalogue::{Catalogue, JournalMode, no_catalogue};
 use crate::config::{SourceConfig, StoreConfig};
 use crate::error::{Error, Kind, Result};
 use crate::object::{Clock, JournalPosition, Known, ObjectKey, SourceName};
@@ -27,19 +30,12 @@ pub struct Home {
 impl Home {
     /// Opens the configured store: the guard first, then the catalogue.
     pub fn open(config: &StoreConfig, clock: Clock) -> Result<Self> {
-        let store = Store::open(
-            &config.path,
-            &Expect {
-                store_id: config.id.clone(),
-                allow_root_fs: config.allow_root_fs,
-                min_free: config.min_free,
-                clock: clock.clone(),
-            },
-        )?;
+        let store = open_store(config, &clock)?;
         let mode = journal_mode(&store.marker().facts);
-        // SQLite would follow a link that somebody planted there.
-        for suffix in ["", "-wal", "-shm", "-journal"] {
-            store.reader().stat(&format!("{CATALOGUE}{suffix}"))?;
+        catalogue_is_no_link(&store)?;
+        if store.reader().stat(CATALOGUE)?.is_none() && !store.reader().remains()?.is_empty() {
+            // An empty one would believe every line of the journal unseen.
+            return Err(no_catalogue(&store.catalogue_path()));
         }
         let catalogue = Catalogue::create_or_open(&store.catalogue_path(), mode)?;
         Ok(Self {
@@ -98,6 +94,24 @@ impl Home {
 /// Downloads that nothing went on with for so long are removed, in days.
 const SWEEP_AFTER_DAYS: u16 = 7;
 
+fn open_store(config: &StoreConfig, clock: &Clock) -> Result<Store> {
+    let expect = Expect {
+        store_id: config.id.clone(),
+        allow_root_fs: config.allow_root_fs,
+        min_free: config.min_free,
+        clock: clock.clone(),
+    };
+    Store::open(&config.path, &expect)
+}
+
+/// SQLite would follow a link that somebody planted there.
+fn catalogue_is_no_link(store: &Store) -> Result<()> {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        store.reader().stat(&format!("{CATALOGUE}{suffix}"))?;
+    }
+    Ok(())
+}
+
 /// How SQLite keeps its own journal on a store with these facts.
 pub fn journal_mode(facts: &Facts) -> JournalMode {
     if facts.sqlite_wal {
@@ -149,6 +163,11 @@ impl Shelf<'_> {
     pub fn planner(&mut self) -> Result<&mut Catalogue> {
         self.store.still_there()?;
         Ok(self.catalogue)
+    }
+
+    /// The source's part of the drive, to ask.
+    pub fn drive(&self) -> &SourceStore {
+        &self.shelf
     }
 
     /// Where downloads in progress lie.

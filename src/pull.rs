@@ -23,8 +23,8 @@ use crate::bucket::Bucket;
 use crate::catalogue::{Catalogue, PlanTotals};
 use crate::config::{LimitsConfig, SourceConfig};
 use crate::error::{Error, Kind, Result};
-use crate::home::Shelf;
-use crate::object::{Change, Clock, Fact, KeyPrint, RunEnd, State};
+use crate::home::{PROGRAM, Shelf};
+use crate::object::{Change, Clock, Fact, KeyPrint, RunEnd, RunStart, State};
 use crate::outcome::{Ended, Event, Left, Outcome, Reporter, Stop};
 use dispatch::{Dispatched, Dispatcher, ROWS, Turn};
 use group::Group;
@@ -84,7 +84,7 @@ impl Pull {
         if found(words::OPAQUE_ETAGS)? {
             self.bucket.distrust_etags();
         }
-        let mut group = Group::new(shelf, &self.clock, &*self.reporter, &self.key)?;
+        let mut group = Group::new(shelf, &self.clock, &*self.reporter, self.start())?;
         let result = self.go(runtime, &mut group);
         group.counts.requests = self.bucket.requests() - before;
         let ahead = self.bucket.clock_ahead();
@@ -129,7 +129,7 @@ impl Pull {
     ) -> Result<DryRun> {
         self.reporter.report(&Event::Source(&self.source.name));
         let clock = self.clock.clone();
-        let mut group = Group::new(shelf, &clock, &*self.reporter, &self.key)?;
+        let mut group = Group::new(shelf, &clock, &*self.reporter, self.start())?;
         self.list(runtime, &mut group)?;
         let tuning = self.bucket.tuning();
         let mut sum = DryRun::default();
@@ -154,6 +154,18 @@ impl Pull {
         }
         shelf.planner()?.plan_clear(&self.source.name)?;
         Ok(sum)
+    }
+
+    /// The run's first line in the journal.
+    fn start(&self) -> RunStart {
+        RunStart {
+            at: self.clock.now(),
+            command: "pull".to_owned(),
+            program: PROGRAM.to_owned(),
+            key: Some(self.key.clone()),
+            bucket: Some(self.source.bucket.clone()),
+            prefix: Some(self.source.filter.prefix().to_owned()),
+        }
     }
 
     fn go(&self, runtime: &Runtime, group: &mut Group<'_, '_>) -> Result<(Ended, Option<Left>)> {

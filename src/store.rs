@@ -11,6 +11,7 @@ mod dir;
 mod guard;
 mod hash;
 mod incoming;
+mod index;
 mod journal;
 mod lock;
 mod marker;
@@ -22,6 +23,8 @@ mod plan;
 mod probe;
 mod reader;
 mod readme;
+mod recount;
+mod salvage;
 mod sums;
 #[cfg(test)]
 mod tests;
@@ -31,6 +34,8 @@ pub use marker::{Facts, MARKER, Marker};
 pub use names::{NamingRule, Spelling};
 pub use place::{Entry, Held, Placed, SourceStore, Standing};
 pub use reader::{Area, Break, ChainReport, Lies, Reader};
+pub use recount::{SumsLine, SumsReader, SumsWriter};
+pub use salvage::Salvaged;
 
 use crate::error::{Error, Kind, Result};
 use crate::object::{Clock, SourceName, Timestamp};
@@ -211,13 +216,22 @@ impl Store {
     /// Opens a source's folder to write, makes it if need be, and finishes what a crash left.
     /// `program` is the program's version, for the journal.
     pub fn source(&self, name: &SourceName, program: &str) -> Result<SourceStore> {
+        SourceStore::open(self.drive(name)?, name, program, Arc::clone(&self.lock))
+    }
+
+    /// The same for a rebuild, also where the journal's end is damaged.
+    pub fn damaged_source(&self, name: &SourceName, program: &str) -> Result<SourceStore> {
+        SourceStore::open_damaged(self.drive(name)?, name, program, Arc::clone(&self.lock))
+    }
+
+    fn drive(&self, name: &SourceName) -> Result<carry::Drive> {
         let dir = &self.reader.dir;
         if dir.stat(name.as_str())?.is_none() {
             dir.make(name.as_str())?;
             dir.sync_folder(".")?;
         }
         let facts = &self.reader.marker.facts;
-        let drive = carry::Drive {
+        Ok(carry::Drive {
             dir: dir.sub(name.as_str())?,
             rule: self.naming(),
             hard_links: facts.hard_links,
@@ -225,7 +239,6 @@ impl Store {
             clock: self.clock.clone(),
             #[cfg(test)]
             fuse: std::sync::Arc::new((-1).into()),
-        };
-        SourceStore::open(drive, name, program, Arc::clone(&self.lock))
+        })
     }
 }

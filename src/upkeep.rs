@@ -2,6 +2,8 @@
 
 mod acknowledge;
 mod check;
+mod rebuild;
 
 pub use acknowledge::{Acknowledged, acknowledge};
 pub use check::{CheckReport, Problem, check};
+pub use rebuild::{RebuildReport, rebuild};

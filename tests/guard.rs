@@ -43,7 +43,12 @@ impl Output {
 }
 
 /// Runs that may write; each must refuse.
-const WRITERS: [&[&str]; 3] = [&["pull"], &["ack", "www-1"], &["catalogue", "check"]];
+const WRITERS: [&[&str]; 4] = [
+    &["pull"],
+    &["ack", "www-1"],
+    &["catalogue", "check"],
+    &["catalogue", "rebuild"],
+];
 
 /// No run that writes gets past the guard, and nothing changes: not in the store that is there,
 /// not on the bare mount point, not beside it.

@@ -11,7 +11,7 @@ use support::{Embedded, Running};
 const WRONG: &str = "canary-secret-that-is-wrong-0000";
 
 /// Every command, at its most talkative.
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 23] = [
     &["pull", "--dry-run"],
     &["pull", "--dry-run", "--json"],
     &["pull"],
@@ -39,6 +39,7 @@ const COMMANDS: [&[&str]; 22] = [
     &["log", "--verify"],
     &["ack", "1"],
     &["catalogue", "check", "--deep"],
+    &["catalogue", "rebuild", "--deep"],
     &["demo"],
     &["completions", "bash"],
     &["man"],

@@ -4,13 +4,13 @@ use super::rows::{number, told_by, version_id};
 use super::{Catalogue, prepare};
 use crate::error::Result;
 use crate::object::{
-    Answer, Durable, Fact, Identity, JournalPosition, Moved, ObjectKey, PlaceRecord, Record, State,
-    Timestamp,
+    Answer, Durable, Fact, Identity, JournalPosition, Moved, NameClaim, ObjectKey, PlaceRecord,
+    Record, State, Timestamp,
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, params};
 
 /// Where versions stand that are not the newest good one, relative to the source's folder.
-const HISTORY: &str = "history/";
+pub(super) const HISTORY: &str = "history/";
 
 impl Catalogue {
     /// Records what is durable on the drive, in one transaction, with the journal's position.
@@ -61,28 +61,28 @@ pub(super) struct Hand<'t> {
 }
 
 /// A version's row as a record wants it.
-struct Row<'r> {
-    key: &'r ObjectKey,
-    identity: &'r Identity,
-    answer: &'r Answer,
-    state: &'r str,
-    in_bucket: &'static str,
-    sha256: &'r [u8],
-    evidence: &'static str,
-    proofs: String,
-    path: &'r str,
-    bytes: i64,
-    sums_at: Option<i64>,
-    first_seen: i64,
-    stored_at: i64,
-    missed_at: Option<i64>,
+pub(super) struct Row<'r> {
+    pub(super) key: &'r ObjectKey,
+    pub(super) identity: &'r Identity,
+    pub(super) answer: &'r Answer,
+    pub(super) state: &'r str,
+    pub(super) in_bucket: &'static str,
+    pub(super) sha256: &'r [u8],
+    pub(super) evidence: &'static str,
+    pub(super) proofs: String,
+    pub(super) path: &'r str,
+    pub(super) bytes: i64,
+    pub(super) sums_at: Option<i64>,
+    pub(super) first_seen: i64,
+    pub(super) stored_at: i64,
+    pub(super) missed_at: Option<i64>,
     /// Whether a row that is known keeps what it says of the bucket and of its times.
-    keep: bool,
+    pub(super) keep: bool,
 }
 
 impl<'t> Hand<'t> {
     /// Uses the statement `sql`, prepared once.
-    fn with<T>(
+    pub(super) fn with<T>(
         &self,
         sql: &'static str,
         work: impl FnOnce(&mut CachedStatement<'t>) -> rusqlite::Result<T>,
@@ -105,6 +105,7 @@ impl<'t> Hand<'t> {
     fn fact(&self, fact: &Fact) -> rusqlite::Result<()> {
         match fact {
             Fact::Touch { .. } => self.touch(fact),
+            Fact::Adopted { .. } => self.adopted(fact),
             Fact::Noted {
                 key,
                 identity,
@@ -158,7 +159,11 @@ impl<'t> Hand<'t> {
         if !accepted && !older {
             self.replace_others(&place.key, &place.identity, place.at)?;
         }
-        for name in &place.names {
+        self.claim(&place.names)
+    }
+
+    pub(super) fn claim(&self, names: &[NameClaim]) -> rusqlite::Result<()> {
+        for name in names {
             self.execute(
                 "INSERT INTO name (source_id, folder, folded, name) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT DO NOTHING",
@@ -217,7 +222,7 @@ impl<'t> Hand<'t> {
     }
 
     /// Writes a version's row over the one of the same identity, if there is one.
-    fn put(&self, row: &Row<'_>) -> rusqlite::Result<()> {
+    pub(super) fn put(&self, row: &Row<'_>) -> rusqlite::Result<()> {
         self.execute(
             "INSERT INTO version (source_id, key, version_id, etag, size, last_modified,
                answered_version_id, content_type, encryption, state, in_bucket, sha256, evidence,
@@ -303,7 +308,8 @@ impl<'t> Hand<'t> {
         self.repath(&moved.from, &moved.to, moved.sums_at)
     }
 
-    /// A version without bytes. A row that has bytes keeps them, unless they were removed by rule.
+    /// A version without bytes. A row that has bytes keeps them, unless they were removed by rule
+    /// or are not there any more.
     fn noted(
         &self,
         key: &ObjectKey,
@@ -311,12 +317,17 @@ impl<'t> Hand<'t> {
         state: State,
         at: Timestamp,
     ) -> rusqlite::Result<()> {
-        if state == State::Expired {
+        if matches!(state, State::Expired | State::Pending) {
             return self.execute(
-                "UPDATE version SET state = 'expired', path = NULL, bytes = 0, sums_at = NULL,
-                   run = ?4
+                "UPDATE version SET state = ?5, path = NULL, bytes = 0, sums_at = NULL, run = ?4
                  WHERE source_id = ?1 AND key = ?2 AND identity = ?3",
-                params![self.source, key.as_str(), told_by(identity), self.run],
+                params![
+                    self.source,
+                    key.as_str(),
+                    told_by(identity),
+                    self.run,
+                    state.as_str()
+                ],
             );
         }
         self.execute(

@@ -7,6 +7,12 @@ use rusqlite::params;
 
 impl Hand<'_> {
     pub(super) fn run_start(&self, start: &RunStart) -> rusqlite::Result<()> {
+        if let (Some(bucket), Some(prefix)) = (&start.bucket, &start.prefix) {
+            self.execute(
+                "UPDATE source SET bucket = ?2, prefix = ?3 WHERE id = ?1",
+                params![self.source, bucket, prefix],
+            )?;
+        }
         self.execute(
             "INSERT INTO run (source_id, run, command, program, started_at, key)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)

@@ -31,6 +31,9 @@ pub enum JournalMode {
     Wal,
     /// A rollback journal that stays beside the database: exFAT, NTFS, NFS, SMB.
     Persist,
+    /// Nothing is kept for a crash and nothing is synced: for a database that nobody knows
+    /// before it is whole and synced.
+    Memory,
 }
 
 impl JournalMode {
@@ -38,6 +41,15 @@ impl JournalMode {
         match self {
             Self::Wal => "wal",
             Self::Persist => "persist",
+            Self::Memory => "memory",
+        }
+    }
+
+    /// `PRAGMA synchronous`, and how it reads back.
+    fn synchronous(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Wal | Self::Persist => ("FULL", "2"),
+            Self::Memory => ("OFF", "0"),
         }
     }
 }
@@ -71,7 +83,8 @@ impl Catalogue {
         // Before anything is written: a foreign or newer file stays as it is.
         schema_version(&db, path)?;
         set(&db, path, "journal_mode", mode.word(), mode.word())?;
-        set(&db, path, "synchronous", "FULL", "2")?;
+        let (synchronous, reads) = mode.synchronous();
+        set(&db, path, "synchronous", synchronous, reads)?;
         // What a big transaction leaves of the log or journal is cut to 4 MiB.
         set(&db, path, "journal_size_limit", "4194304", "4194304")?;
         migrate(&mut db, path)?;
@@ -92,11 +105,7 @@ impl Catalogue {
         match path.try_exists() {
             Ok(true) => {}
             Ok(false) => {
-                return Err(Error::new(
-                    Kind::Damaged,
-                    format!("there is no catalogue {}", path.display()),
-                )
-                .hint("run `offsite pull` once: it builds the catalogue from the journal"));
+                return Err(no_catalogue(path));
             }
             Err(e) => return Err(Error::io("read", path, e)),
         }
@@ -150,6 +159,12 @@ impl Catalogue {
     }
 }
 
+/// What to say where the catalogue is not there, and the journals are.
+pub fn no_catalogue(path: &Path) -> Error {
+    let what = format!("there is no catalogue {}", path.display());
+    Error::new(Kind::Damaged, what).hint(REBUILD)
+}
+
 /// Opens `file` read-only, on behalf of the catalogue at `path`.
 fn read_only(file: &Path, path: &Path, query: &str) -> Result<Catalogue> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
@@ -169,7 +184,7 @@ fn reader(db: Connection, path: &Path, copy: Option<tempfile::TempDir>) -> Resul
             Kind::Damaged,
             format!("the catalogue {} is empty", path.display()),
         )
-        .hint("run `offsite pull` once: it builds the catalogue from the journal"));
+        .hint(REBUILD));
     }
     Ok(Catalogue::of(db, path, copy))
 }

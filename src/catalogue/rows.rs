@@ -122,7 +122,7 @@ pub(super) fn count(row: &Row<'_>, at: usize) -> Result<u64> {
     u64::try_from(number).map_err(|_| Error::IntegralValueOutOfRange(at, number))
 }
 
-fn maybe_count(row: &Row<'_>, at: usize) -> Result<Option<u64>> {
+pub(super) fn maybe_count(row: &Row<'_>, at: usize) -> Result<Option<u64>> {
     match row.get_ref(at)? {
         rusqlite::types::ValueRef::Null => Ok(None),
         _ => count(row, at).map(Some),
@@ -287,6 +287,9 @@ pub(super) fn run(row: &Row<'_>) -> Result<RunRow> {
             program: row.get(3)?,
             at: time(row, 4)?,
             key: row.get::<_, Option<String>>(17)?.map(KeyPrint::stored),
+            // Kept with the source.
+            bucket: None,
+            prefix: None,
         },
         end,
     })

@@ -22,7 +22,7 @@ pub(super) fn no_scan(db: &Connection, sql: &str) {
         steps.push(row.get(3).unwrap());
     }
     // At the least, a statement is narrowed to a key, a file, or a range of rows.
-    let narrow = ["key=?", "key>?", "path=?", "rowid=?", "rowid>?"];
+    let narrow = ["key=?", "key>?", "path=?", "path>?", "rowid=?", "rowid>?"];
     for step in &steps {
         let table = step.split(' ').nth(1).unwrap_or_default();
         // The bare step is how max(id) is found: at the end of the table.

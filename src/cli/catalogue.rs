@@ -4,13 +4,16 @@ use super::progress::Progress;
 use super::pull::{source_names, stoppable};
 use super::view::{StoreArg, View, read_config};
 use super::{Context, Exit, written};
+use crate::config::StoreConfig;
 use crate::error::Result;
-use crate::home::Home;
+use crate::home::{Home, Rebuilding};
 use crate::object::Clock;
 use crate::report;
-use crate::upkeep;
+use crate::store::CATALOGUE;
+use crate::upkeep::{self, RebuildReport};
 use serde_json::json;
 use std::io::Write as _;
+use std::path::PathBuf;
 
 /// Look after the catalogue
 #[derive(Debug, clap::Args)]
@@ -22,6 +25,7 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Check(CheckArgs),
+    Rebuild(RebuildArgs),
 }
 
 /// Compare every row with the drive
@@ -39,9 +43,96 @@ struct CheckArgs {
     store: StoreArg,
 }
 
+/// Make the catalogue anew from the drive alone: journals, then SHA256SUMS, then files
+///
+/// What the journal says is taken if the file is there with its length; where the journal is
+/// damaged, if the file's bytes are the ones it says. A file that no journal knows is taken if its
+/// line in SHA256SUMS is right. Everything else is named, left as it is, and becomes a finding.
+/// The catalogue that was there is kept beside the new one, as catalogue.db.old-TIME: remove it
+/// when you no longer need it.
+#[derive(Debug, clap::Args)]
+struct RebuildArgs {
+    /// Read every file and compare its SHA-256
+    #[arg(long)]
+    deep: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Rebuild in this store: no configuration needed
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+}
+
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
-    let Command::Check(args) = args.command;
-    check(context, args)
+    match args.command {
+        Command::Check(args) => check(context, args),
+        Command::Rebuild(args) => rebuild(context, args),
+    }
+}
+
+/// The configured store, or the one that the owner named.
+fn store_config(context: &Context, store: Option<PathBuf>) -> Result<StoreConfig> {
+    Ok(match store {
+        None => read_config(context)?.store,
+        Some(path) => StoreConfig {
+            path,
+            id: None,
+            min_free: 0,
+            allow_root_fs: true,
+        },
+    })
+}
+
+fn rebuild(context: &mut Context, args: RebuildArgs) -> Result<Exit> {
+    let stop = stoppable()?;
+    let config = store_config(context, args.store)?;
+    let home = Rebuilding::open(&config, Clock::System)?;
+    let progress = Progress::new();
+    let found = upkeep::rebuild(home, &Clock::System, args.deep, &stop, &progress)?;
+    drop(progress);
+    let out = &mut context.out;
+    if args.json {
+        let json = json!({
+            "sources": found.sources, "groups": found.groups, "versions": found.versions,
+            "bytes": found.bytes, "adopted": found.adopted, "deep": args.deep,
+            "damage": found.damage, "notes": found.notes, "kept": found.kept,
+        });
+        report::line(out, &json).map_err(written)?;
+    } else {
+        said(out, &found).map_err(written)?;
+    }
+    Ok(if !found.damage.is_empty() {
+        Exit::Damaged
+    } else if found.adopted > 0 {
+        // A finding that is a warning, as for `status`.
+        Exit::Partial
+    } else {
+        Exit::Ok
+    })
+}
+
+fn said(out: &mut dyn std::io::Write, found: &RebuildReport) -> std::io::Result<()> {
+    for (problems, word) in [(&found.damage, "DAMAGED "), (&found.notes, "")] {
+        for problem in problems {
+            let path = problem.path.as_deref().unwrap_or(CATALOGUE);
+            let line = format!("{word}{path}: {}", problem.what);
+            writeln!(out, "{}", crate::object::printable(&line))?;
+        }
+    }
+    writeln!(
+        out,
+        "{} versions ({}) from {} groups of {} sources; {} known by SHA256SUMS alone; {} problems",
+        found.versions,
+        report::bytes(found.bytes),
+        found.groups,
+        found.sources,
+        found.adopted,
+        found.damage.len(),
+    )?;
+    match &found.kept {
+        Some(kept) => writeln!(out, "{CATALOGUE} is new; the one before is {kept}"),
+        None => writeln!(out, "{CATALOGUE} is new; there was none before"),
+    }
 }
 
 fn check(context: &mut Context, args: CheckArgs) -> Result<Exit> {
@@ -64,7 +155,7 @@ fn check(context: &mut Context, args: CheckArgs) -> Result<Exit> {
         report::line(out, &json).map_err(written)?;
     } else {
         for problem in &found.problems {
-            let path = problem.path.as_deref().unwrap_or("catalogue.db");
+            let path = problem.path.as_deref().unwrap_or(CATALOGUE);
             let line = format!("{path}: {}", problem.what);
             writeln!(out, "{}", crate::object::printable(&line)).map_err(written)?;
         }

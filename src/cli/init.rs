@@ -117,7 +117,8 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     };
     let marker = Store::init(&store, &options)?;
     let reader = Store::open_read(&store)?;
-    if reader.stat(CATALOGUE)?.is_none() {
+    // Over journals, only a rebuild makes one.
+    if reader.stat(CATALOGUE)?.is_none() && reader.remains()?.is_empty() {
         let mode = journal_mode(&marker.facts);
         Catalogue::create_or_open(&reader.catalogue_path(), mode)?.close()?;
     }

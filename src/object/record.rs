@@ -134,7 +134,8 @@ pub enum Fact {
         /// Our clock.
         at: Timestamp,
     },
-    /// A version was seen and not stored: `archived`, `unreadable` or `skipped`.
+    /// A version was seen and not stored: `archived`, `unreadable` or `skipped`. Or it is not
+    /// stored any more: `expired` by rule, `pending` because its file was lost or has rotted.
     Noted {
         /// The object's key.
         key: ObjectKey,
@@ -163,6 +164,25 @@ pub enum Fact {
         /// Our clock.
         at: Timestamp,
     },
+    /// A file that stood under a key's name and that no line of the journal knew: a rebuild read
+    /// it, and its line in the sums is right.
+    Adopted {
+        /// The object's key, by the file's name.
+        key: ObjectKey,
+        /// What the drive tells of it: no version id, no ETag.
+        identity: Identity,
+        /// SHA-256 of its bytes.
+        sha256: Sha256,
+        /// Where it stands, relative to the source's folder.
+        path: String,
+        /// Where its line begins in the area's `SHA256SUMS`, in bytes.
+        sums_at: u64,
+        /// The names it uses, on a drive that folds case or normalises Unicode; empty elsewhere.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        names: Vec<NameClaim>,
+        /// Our clock.
+        at: Timestamp,
+    },
     /// Something that happened, worth a line in `log --events`.
     Event(EventRecord),
     /// Something that is wrong until the owner acknowledges it.
@@ -183,6 +203,12 @@ pub struct RunStart {
     /// Which key the bucket was read with, where it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<KeyPrint>,
+    /// The bucket that was read, where one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<String>,
+    /// The prefix within the bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
 }
 
 /// The end of a run.

@@ -6,10 +6,10 @@ use super::transfer::Fetched;
 use super::words::{self, Frame};
 use crate::digest::{Contradiction, Verified};
 use crate::error::{Error, Kind, Result};
-use crate::home::{PROGRAM, Shelf, standing_of};
+use crate::home::{Shelf, standing_of};
 use crate::object::{
-    Clock, Fact, FindingRecord, Identity, KeyPrint, NameClaim, ObjectKey, RunCounts, RunStart,
-    Sha256, State, StoredVersion, Timestamp,
+    Clock, Fact, FindingRecord, Identity, NameClaim, ObjectKey, RunCounts, RunStart, Sha256, State,
+    StoredVersion, Timestamp,
 };
 use crate::outcome::{Event, Reporter};
 use crate::store::Entry;
@@ -28,7 +28,8 @@ pub(super) struct Group<'a, 'h> {
     shelf: &'a mut Shelf<'h>,
     clock: &'a Clock,
     reporter: &'a dyn Reporter,
-    key: KeyPrint,
+    /// The run's first line, but for its moment.
+    start: RunStart,
     begun: bool,
     entries: Vec<Entry>,
     claims: Vec<NameClaim>,
@@ -48,14 +49,14 @@ impl<'a, 'h> Group<'a, 'h> {
         shelf: &'a mut Shelf<'h>,
         clock: &'a Clock,
         reporter: &'a dyn Reporter,
-        key: &KeyPrint,
+        start: RunStart,
     ) -> Result<Self> {
         let next_finding = shelf.catalogue().next_finding_number(shelf.name())?;
         Ok(Self {
             shelf,
             clock,
             reporter,
-            key: key.clone(),
+            start,
             begun: false,
             entries: Vec::new(),
             claims: Vec::new(),
@@ -158,9 +159,7 @@ impl<'a, 'h> Group<'a, 'h> {
         if !std::mem::replace(&mut self.begun, true) {
             let start = Fact::RunStart(RunStart {
                 at: self.clock.now(),
-                command: "pull".to_owned(),
-                program: PROGRAM.to_owned(),
-                key: Some(self.key.clone()),
+                ..self.start.clone()
             });
             self.entries.insert(0, Entry::Fact(start));
         }

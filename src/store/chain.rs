@@ -18,6 +18,8 @@ pub(super) const LONGEST_GROUP: u64 = 16 << 20;
 
 const FORMAT: u32 = 1;
 
+const NEWER: &str = "a newer offsite wrote it: update offsite on this computer";
+
 /// The first line of a file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "t", rename = "journal")]
@@ -116,6 +118,8 @@ pub(super) struct Bad {
     pub(super) why: String,
     /// Whether this is what a power cut leaves of the file's last group: nothing whole follows.
     pub(super) torn: bool,
+    /// Whether it is no damage: a newer program wrote it.
+    pub(super) newer: bool,
 }
 
 impl Bad {
@@ -249,6 +253,34 @@ impl Chain {
         }
     }
 
+    /// What of the group that is bad can still be read: its lines that are records. The chain
+    /// goes on from the head that the group's trailer says, if it has one. `None` at the file's
+    /// end.
+    pub(super) fn salvage(&mut self) -> Result<Option<Group>> {
+        let (run, name, begin) = (self.run, self.name.clone(), self.at);
+        self.open(run, &name, begin)?;
+        let mut records = Vec::new();
+        while self.at - begin <= LONGEST_GROUP {
+            let mut line = Vec::new();
+            if self.line(&mut line)? == 0 {
+                break;
+            }
+            self.at += line.len() as u64;
+            let line = line.strip_suffix(b"\n").unwrap_or(&line);
+            if let Some(trailer) = Trailer::parse(line) {
+                self.head = trailer.head;
+                break;
+            }
+            records.extend(serde_json::from_slice(line).ok());
+        }
+        Ok((self.at > begin).then_some(Group {
+            records,
+            run,
+            end: self.at,
+            head: self.head,
+        }))
+    }
+
     fn at_end(&mut self) -> Result<bool> {
         let Some(file) = &mut self.file else {
             return Ok(true);
@@ -269,7 +301,7 @@ impl Chain {
                 .and_then(|line| serde_json::from_slice(line).ok())
                 .ok_or("it has no header")?;
             if header.format > FORMAT {
-                return Err("a newer offsite wrote it: update offsite on this computer");
+                return Err(NEWER);
             }
             if header.run != self.run {
                 return Err("its header names another run");
@@ -295,6 +327,7 @@ impl Chain {
             at: self.at,
             why: why.to_owned(),
             torn,
+            newer: why == NEWER,
         }
     }
 

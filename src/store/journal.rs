@@ -7,6 +7,7 @@
 
 use super::chain::{self, Chain, Found, Group, Header, Trailer};
 use super::dir::Dir;
+use super::salvage;
 use crate::error::{Error, Kind, Result};
 use crate::object::{Clock, JournalPosition, Record, Sha256, SourceName};
 use std::fs::File;
@@ -70,6 +71,35 @@ impl Journal {
             position,
         };
         Ok((journal, last))
+    }
+
+    /// Opens a journal whose end is damaged, to add a file behind it: what is there is never
+    /// touched.
+    pub(super) fn open_behind(
+        dir: &Dir,
+        source: &SourceName,
+        program: &str,
+        clock: &Clock,
+    ) -> Result<Self> {
+        let mut position = JournalPosition {
+            source: source.clone(),
+            run: 0,
+            offset: 0,
+            head: chain::START,
+        };
+        salvage::walk(dir, &mut |group, _| {
+            position = group.position(source);
+            Ok(())
+        })?;
+        let last = chain::files(dir)?.last().map_or(0, |(run, _)| *run);
+        Ok(Self {
+            dir: dir.clone(),
+            clock: clock.clone(),
+            program: program.to_owned(),
+            next_run: last + 1,
+            file: None,
+            position,
+        })
     }
 
     /// Where the journal stands.

@@ -126,6 +126,16 @@ pub fn key_of(path: &str) -> Result<ObjectKey> {
     })
 }
 
+/// The time in the leaf of a path in `history/` or `quarantine/`: the bucket's, to the second.
+pub fn time_of(path: &str) -> Option<Timestamp> {
+    let (_, leaf) = path.rsplit_once('/')?;
+    let (time, _) = leaf.strip_prefix("%v")?.split_once('-')?;
+    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", time).ok()?;
+    time.to_zoned(jiff::tz::TimeZone::UTC)
+        .ok()
+        .map(|zoned| zoned.timestamp())
+}
+
 /// The segments of `key`, which [`Spelling::respelt`] counts from 0: the key cut at each slash
 /// that is not the first character, not the last, and not behind another slash. The slashes that
 /// do not cut belong to their segment, and are escaped in it.

@@ -20,6 +20,7 @@ use super::journal::Journal;
 use super::lock::Lock;
 use super::names::Spelling;
 use super::plan::{self, Done, Since};
+use super::salvage::{self, Salvaged};
 use crate::digest::{Contradiction, Verified};
 use crate::error::{Error, Kind, Result};
 use crate::object::{
@@ -180,6 +181,27 @@ impl SourceStore {
         })
     }
 
+    /// As [`SourceStore::open`], also where the journal's end is damaged: what is added then goes
+    /// into a new file behind it.
+    pub(super) fn open_damaged(
+        drive: Drive,
+        source: &SourceName,
+        program: &str,
+        lock: Arc<Lock>,
+    ) -> Result<Self> {
+        match Self::open(drive.clone(), source, program, Arc::clone(&lock)) {
+            Err(e) if e.kind() == Kind::Damaged => Ok(Self {
+                journal: Journal::open_behind(&drive.dir, source, program, &drive.clock)?,
+                drive,
+                source: source.clone(),
+                lost: None,
+                unfinished: false,
+                _lock: lock,
+            }),
+            opened => opened,
+        }
+    }
+
     /// Where downloads go until they are placed.
     pub fn incoming(&self) -> Incoming {
         Incoming::new(self.drive.dir.clone())
@@ -251,15 +273,33 @@ impl SourceStore {
     ) -> Result<u64> {
         let mut groups = 0;
         self.journal.read(after, &mut |group: Group| {
-            let position = group.position(&self.source);
-            let records = match &self.lost {
-                Some((at, lost)) if *at == position => without(group.records, lost),
-                _ => group.records,
-            };
             groups += 1;
-            apply(&Placed { records, position })
+            apply(&self.placed(group))
         })?;
         Ok(groups)
+    }
+
+    /// Hands every group of the journal to `apply`, those behind and in its damage too, as far as
+    /// their lines can be read. `proven` is whether the chain holds up to there: what an unproven
+    /// group says of a file counts only as far as the file's bytes say the same.
+    ///
+    /// What a newer program wrote is an error: its lines would be lost.
+    pub fn replay_whole(
+        &self,
+        apply: &mut dyn FnMut(&Placed, bool) -> Result<()>,
+    ) -> Result<Salvaged> {
+        salvage::walk(&self.drive.dir, &mut |group, proven| {
+            apply(&self.placed(group), proven)
+        })
+    }
+
+    fn placed(&self, group: Group) -> Placed {
+        let position = group.position(&self.source);
+        let records = match &self.lost {
+            Some((at, lost)) if *at == position => without(group.records, lost),
+            _ => group.records,
+        };
+        Placed { records, position }
     }
 }
 

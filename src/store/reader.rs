@@ -6,6 +6,7 @@ use super::dir::{Dir, Stands};
 use super::hash;
 use super::journal;
 use super::marker::Marker;
+use super::sums;
 use crate::error::{Error, Result};
 use crate::object::{Sha256, SourceName};
 use std::fs::File;
@@ -107,13 +108,26 @@ impl Reader {
 
     /// The sources that have a journal here, by name.
     pub fn sources(&self) -> Result<Vec<SourceName>> {
+        self.sources_with(&[journal::FOLDER])
+    }
+
+    /// The sources that have anything here that a catalogue can be made from, by name.
+    pub fn remains(&self) -> Result<Vec<SourceName>> {
+        let areas = [Area::Latest, Area::History].map(Area::as_str);
+        self.sources_with(&[&[journal::FOLDER], &areas[..], &sums::FILES].concat())
+    }
+
+    fn sources_with(&self, any_of: &[&str]) -> Result<Vec<SourceName>> {
         let mut sources = Vec::new();
         for entry in self.dir.list(".")? {
-            if let Ok(name) = SourceName::new(entry?.name)
-                && let Some(Stands::Folder) =
-                    self.dir.stat(&format!("{name}/{}", journal::FOLDER))?
-            {
-                sources.push(name);
+            let Ok(name) = SourceName::new(entry?.name) else {
+                continue;
+            };
+            for what in any_of {
+                if self.dir.stat(&format!("{name}/{what}"))?.is_some() {
+                    sources.push(name);
+                    break;
+                }
             }
         }
         sources.sort();

@@ -17,16 +17,19 @@ use std::os::unix::fs::FileExt as _;
 const NO_FILE: &str = "#---------------------------------------------------------------";
 const _: () = assert!(NO_FILE.len() == 64);
 
+/// The sums of `latest/` and of `history/`.
+pub(super) const FILES: [&str; 2] = ["SHA256SUMS", "history.SHA256SUMS"];
+
 /// The sums that list `path`; none for other areas.
 pub(super) fn file_of(path: &str) -> Option<&'static str> {
     match path.split_once('/')?.0 {
-        "latest" => Some("SHA256SUMS"),
-        "history" => Some("history.SHA256SUMS"),
+        "latest" => Some(FILES[0]),
+        "history" => Some(FILES[1]),
         _ => None,
     }
 }
 
-fn line(sha256: Option<Sha256>, path: &str) -> String {
+pub(super) fn line(sha256: Option<Sha256>, path: &str) -> String {
     sha256.map_or_else(
         || format!("{NO_FILE}  {path}\n"),
         |sha256| format!("{sha256}  {path}\n"),

@@ -47,6 +47,8 @@ pub fn acknowledge(
         command: "ack".to_owned(),
         program: PROGRAM.to_owned(),
         key: None,
+        bucket: None,
+        prefix: None,
     }))];
     if accept {
         let version = held.ok_or_else(|| {

@@ -194,6 +194,8 @@ fn runs_findings_and_acks() {
         command: "pull".to_owned(),
         program: "0.1.0".to_owned(),
         key: Some(KeyPrint::of("an-id")),
+        bucket: None,
+        prefix: None,
     };
     let end = RunEnd {
         at: from_ms(2),
@@ -317,6 +319,18 @@ fn no_question_reads_all_versions() {
     catalogue.versions_of(&source, "k").unwrap();
     assert_eq!(catalogue.all_placed(&source, 0, 9).unwrap().len(), 1);
     catalogue.events(None, 9).unwrap();
+    assert_eq!(catalogue.at_path(&source, "latest/k").unwrap().len(), 1);
+    catalogue
+        .set_sums_at(&source, &[("latest/k".to_owned(), 7)])
+        .unwrap();
+    let paths = catalogue.paths(&source, "latest", "", 9).unwrap();
+    assert_eq!(paths, [("latest/k".to_owned(), Sha256([1; 32]), Some(7))]);
+    assert_eq!(
+        catalogue.paths(&source, "latest", "latest/k", 9).unwrap(),
+        []
+    );
+    assert_eq!(catalogue.paths(&source, "history", "", 9).unwrap(), []);
+    assert!(!catalogue.was_said(&source, "kind", "evidence").unwrap());
     for at in [None, Some(from_ms(1))] {
         for all_versions in [false, true] {
             let query = Query {
