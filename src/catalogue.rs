@@ -9,6 +9,7 @@
 //! listing that takes hours holds no lock.
 
 mod apply;
+mod backup;
 mod check;
 mod diary;
 mod known;
@@ -21,6 +22,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
+pub use backup::Mark;
 pub use open::{JournalMode, no_catalogue};
 pub use people::Query;
 pub use plan::PlanTotals;

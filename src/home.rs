@@ -4,6 +4,7 @@
 //! together cannot be done apart: opening replays the journal, and whatever is placed is recorded
 //! ([`Shelf::commit`]).
 
+mod copies;
 mod promote;
 mod rebuild;
 mod spelling;

@@ -11,7 +11,7 @@ use support::{Embedded, Running};
 const WRONG: &str = "canary-secret-that-is-wrong-0000";
 
 /// Every command, at its most talkative.
-const COMMANDS: [&[&str]; 23] = [
+const COMMANDS: [&[&str]; 24] = [
     &["pull", "--dry-run"],
     &["pull", "--dry-run", "--json"],
     &["pull"],
@@ -40,6 +40,7 @@ const COMMANDS: [&[&str]; 23] = [
     &["ack", "1"],
     &["catalogue", "check", "--deep"],
     &["catalogue", "rebuild", "--deep"],
+    &["catalogue", "backup", "--to", "copy.db"],
     &["demo"],
     &["completions", "bash"],
     &["man"],

@@ -174,6 +174,11 @@ fn read_only(file: &Path, path: &Path, query: &str) -> Result<Catalogue> {
     reader(db, path, None)
 }
 
+/// Opens a copy that nobody writes to. Nothing else is tried: one that needs more is no good.
+pub(super) fn glance(path: &Path) -> Result<Catalogue> {
+    read_only(path, path, "immutable=1")
+}
+
 /// Makes a connection a reader's, after a first look at the file.
 fn reader(db: Connection, path: &Path, copy: Option<tempfile::TempDir>) -> Result<Catalogue> {
     set_up(&db, path)?;

@@ -25,6 +25,7 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Check(CheckArgs),
+    Backup(BackupArgs),
     Rebuild(RebuildArgs),
 }
 
@@ -41,6 +42,20 @@ struct CheckArgs {
     json: bool,
     #[command(flatten)]
     store: StoreArg,
+}
+
+/// Copy the catalogue as it is now into one file that plain sqlite3 opens
+///
+/// Without --to, into the store: as catalogue.db.1; the copy before is catalogue.db.2. `pull` does
+/// that by itself, when something was recorded and the newest copy is a day old.
+#[derive(Debug, clap::Args)]
+struct BackupArgs {
+    /// Into this file; an older copy there is replaced, anything else is refused
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+    /// Of this store: no configuration needed; with --to a read-only mount will do
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
 }
 
 /// Make the catalogue anew from the drive alone: journals, then SHA256SUMS, then files
@@ -66,8 +81,32 @@ struct RebuildArgs {
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     match args.command {
         Command::Check(args) => check(context, args),
+        Command::Backup(args) => backup(context, args),
         Command::Rebuild(args) => rebuild(context, args),
     }
+}
+
+fn backup(context: &mut Context, args: BackupArgs) -> Result<Exit> {
+    let (path, bytes) = match args.to {
+        Some(to) => {
+            let store = StoreArg { store: args.store };
+            let view = View::open(context, &store)?;
+            let bytes = upkeep::backup(&view.catalogue, &to)?;
+            (to, bytes)
+        }
+        None => {
+            let config = store_config(context, args.store)?;
+            let home = Home::open(&config, Clock::System)?;
+            let name = home.copy()?;
+            let bytes = home.store().reader().stat(name)?.unwrap_or(0);
+            let path = home.store().path().join(name);
+            home.close()?;
+            (path, bytes)
+        }
+    };
+    let line = format!("{}: {}", path.display(), report::bytes(bytes));
+    writeln!(context.out, "{}", crate::object::printable(&line)).map_err(written)?;
+    Ok(Exit::Ok)
 }
 
 /// The configured store, or the one that the owner named.

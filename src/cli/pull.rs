@@ -116,6 +116,12 @@ impl Run<'_> {
         if home.catalogue().open_alarms()? > 0 {
             exit = exit.and(Exit::Alarm);
         }
+        if !self.args.dry_run
+            && let Err(error) = home.keep_copies()
+        {
+            // The copies are for comfort: the journals have it all.
+            warn("the catalogue was not copied", &error);
+        }
         home.close()?;
         Ok(exit)
     }

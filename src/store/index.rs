@@ -11,15 +11,47 @@ const BESIDE: [&str; 3] = ["-wal", "-journal", "-shm"];
 /// A catalogue that is being made anew.
 const FRESH: &str = "catalogue.db.new";
 
+/// A copy that is being made, the newest one, and the one before.
+const FRESH_COPY: &str = "catalogue.db.copy";
+const COPIES: [&str; 2] = ["catalogue.db.1", "catalogue.db.2"];
+
 impl Store {
     /// Where a new catalogue is to be made; what an earlier try left there is removed.
     pub fn fresh_catalogue(&self) -> Result<PathBuf> {
+        self.cleared(FRESH)
+    }
+
+    /// Where a copy of the catalogue is to be made.
+    pub fn fresh_copy(&self) -> Result<PathBuf> {
+        self.cleared(FRESH_COPY)
+    }
+
+    /// The newest copy, whether or not it is there.
+    pub fn copy_path(&self) -> PathBuf {
+        self.path().join(COPIES[0])
+    }
+
+    /// Syncs the copy that was made and makes it the newest one, and the one that was so the
+    /// second, if it is to be kept. Says which name the copy has.
+    pub fn publish_copy(&self, keep: bool) -> Result<&'static str> {
+        self.still_there()?;
         let dir = &self.reader.dir;
-        for name in with_all(FRESH) {
-            dir.stat(&name)?;
-            dir.unlink(&name)?;
+        dir.sync_file(FRESH_COPY)?;
+        let [newest, second] = COPIES;
+        if keep {
+            dir.rename(newest, second)?;
         }
-        Ok(self.path().join(FRESH))
+        dir.rename(FRESH_COPY, newest)?;
+        dir.sync_folder(".")?;
+        Ok(newest)
+    }
+
+    fn cleared(&self, name: &str) -> Result<PathBuf> {
+        let dir = &self.reader.dir;
+        for suffix in ["", "-wal", "-journal", "-shm"] {
+            dir.unlink(&format!("{name}{suffix}"))?;
+        }
+        Ok(self.path().join(name))
     }
 
     /// Puts the new catalogue, which is closed, in the place of the old one; says which name the
@@ -67,11 +99,4 @@ impl Store {
         }
         Ok(name)
     }
-}
-
-fn with_all(name: &str) -> impl Iterator<Item = String> {
-    let name = name.to_owned();
-    ["", "-wal", "-journal", "-shm"]
-        .into_iter()
-        .map(move |suffix| format!("{name}{suffix}"))
 }

@@ -18,6 +18,7 @@ You do not need offsite to read it. Copy files from it as from any drive.
 WHAT IS WHERE
   offsite-store.toml          says that this is a store; keep it
   catalogue.db                SQLite: what is here, since when, how well proven
+  catalogue.db.1, .2          copies of it, the newer first; each opens like catalogue.db
   <source>/latest/            the newest good version of every file, under its own name,
                               also of files that were deleted from the bucket since
   <source>/history/           older and held versions: <name>/%v<time, UTC>-<start of SHA-256>

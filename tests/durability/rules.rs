@@ -228,9 +228,9 @@ impl Trace {
         let after = self.events.iter().filter(|e| e.begin > event.end);
         after.into_iter().find(|e| match &e.call {
             Call::Write(path) => {
-                let name = path.strip_prefix(&self.store).ok();
-                name.and_then(Path::to_str)
-                    .is_some_and(|name| name.starts_with("catalogue.db"))
+                let name = path.strip_prefix(&self.store).ok().and_then(Path::to_str);
+                let names = ["catalogue.db", "catalogue.db-wal", "catalogue.db-journal"];
+                name.is_some_and(|name| names.contains(&name))
             }
             _ => false,
         })

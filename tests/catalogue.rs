@@ -1,5 +1,5 @@
 //! `catalogue rebuild`: the catalogue made anew from the drive alone is the one that was lost, and
-//! of a damaged drive nothing rotten is believed.
+//! of a damaged drive nothing rotten is believed. `catalogue backup`: its copies are whole.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -7,11 +7,13 @@
     clippy::unwrap_used
 )]
 
-#[path = "rebuild/damage.rs"]
+#[path = "catalogue/backup.rs"]
+mod backup;
+#[path = "catalogue/damage.rs"]
 mod damage;
-#[path = "rebuild/dump.rs"]
+#[path = "catalogue/dump.rs"]
 mod dump;
-#[path = "rebuild/history.rs"]
+#[path = "catalogue/history.rs"]
 mod history;
 mod support;
 

@@ -19,7 +19,11 @@ const UNKNOWABLE: [(&str, &str, &str); 6] = [
     ),
     ("event", "id", "as version.id"),
     ("ack", "id", "as version.id"),
-    ("plan", "id", "as the whole of plan"),
+    (
+        "source",
+        "byte_order",
+        "how the bucket lists: the next listing shows it, and no row rests on it",
+    ),
     (
         "plan",
         "*",
