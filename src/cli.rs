@@ -12,6 +12,7 @@ mod ls;
 mod notify;
 mod progress;
 mod pull;
+mod rebind;
 mod show;
 mod status;
 mod view;

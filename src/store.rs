@@ -23,6 +23,7 @@ mod plan;
 mod probe;
 mod reader;
 mod readme;
+mod rebind;
 mod recount;
 mod salvage;
 mod sums;

@@ -20,6 +20,8 @@ mod full;
 mod init;
 #[path = "guard/links.rs"]
 mod links;
+#[path = "guard/rebind.rs"]
+mod rebind;
 #[path = "guard/scene.rs"]
 mod scene;
 mod support;

@@ -11,7 +11,7 @@ use support::{Embedded, Running};
 const WRONG: &str = "canary-secret-that-is-wrong-0000";
 
 /// Every command, at its most talkative.
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 25] = [
     &["pull", "--dry-run"],
     &["pull", "--dry-run", "--json"],
     &["pull"],
@@ -26,6 +26,7 @@ const COMMANDS: [&[&str]; 24] = [
         "--allow-root-fs",
     ],
     &["init", "--wizard"],
+    &["init", "--rebind"],
     &["status"],
     &["status", "--json"],
     &["status", "--nagios"],

@@ -1,7 +1,7 @@
 //! `offsite init`
 
 use super::view::{named_config, usual_places};
-use super::{Context, Exit, wizard, written};
+use super::{Context, Exit, rebind, wizard, written};
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
@@ -22,13 +22,13 @@ pub(super) struct Args {
     #[arg(long, conflicts_with_all = ["store", "source", "bucket", "credentials"])]
     wizard: bool,
     /// The store's folder, on the drive
-    #[arg(long, value_name = "DIR", required_unless_present = "wizard")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["wizard", "rebind"])]
     store: Option<PathBuf>,
     /// A name for the bucket: its folder on the drive
-    #[arg(long, value_name = "NAME", required_unless_present = "wizard")]
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["wizard", "rebind"])]
     source: Option<SourceName>,
     /// The bucket
-    #[arg(long, value_name = "B", required_unless_present = "wizard")]
+    #[arg(long, value_name = "B", required_unless_present_any = ["wizard", "rebind"])]
     bucket: Option<String>,
     /// The provider's S3 endpoint; omitted for AWS
     #[arg(long, value_name = "URL")]
@@ -51,6 +51,15 @@ pub(super) struct Args {
     /// Let the store lie on the root file system
     #[arg(long)]
     allow_root_fs: bool,
+    /// The store was cloned, replaced or mounted elsewhere (--store DIR): show which one the
+    /// configuration expects and which one is there, and change nothing
+    #[arg(long, conflicts_with_all = [
+        "wizard", "source", "bucket", "endpoint", "region", "prefix", "allow_http", "allow_root_fs",
+    ])]
+    rebind: bool,
+    /// With --rebind: bind the configuration to the store that is there, and try its drive anew
+    #[arg(long, requires = "rebind")]
+    yes: bool,
 }
 
 /// What a store and a source are made from.
@@ -93,6 +102,9 @@ impl Args {
 }
 
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
+    if args.rebind {
+        return rebind::run(context, args.store, args.yes);
+    }
     let file = named_config(context)
         .or_else(|| usual_places().into_iter().next())
         .ok_or_else(|| {
@@ -140,7 +152,7 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-fn existing(file: &Path) -> Result<Option<String>> {
+pub(super) fn existing(file: &Path) -> Result<Option<String>> {
     match std::fs::read_to_string(file) {
         Ok(text) => Ok(Some(text)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -182,10 +194,10 @@ fn same_store(expected: &str, marker: &Marker) -> Result<()> {
             marker.id
         ),
     )
-    .hint("is the right drive plugged in? `-c FILE` names a configuration of its own for this one"))
+    .hint("is the right drive plugged in? A clone or a replacement: `offsite init --rebind`. `-c FILE` names a configuration of its own for this one"))
 }
 
-fn write(file: &Path, text: &str) -> Result<()> {
+pub(super) fn write(file: &Path, text: &str) -> Result<()> {
     if let Some(dir) = file.parent().filter(|dir| !dir.as_os_str().is_empty()) {
         std::fs::create_dir_all(dir).map_err(|e| Error::io("make the folder", dir, e))?;
     }
@@ -257,7 +269,7 @@ fn min_free(total: u64) -> String {
     format!("{} MiB", reserve >> 20)
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 

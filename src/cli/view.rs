@@ -44,7 +44,7 @@ impl View {
                 reader.marker().id
             );
             return Err(Error::new(Kind::Store, what)
-                .hint("is the right drive plugged in? `--store DIR` reads any store as it is"));
+                .hint("is the right drive plugged in? A clone or a replacement: `offsite init --rebind`. `--store DIR` reads any store as it is"));
         }
         Ok(Self {
             catalogue: Catalogue::open_read(&reader.catalogue_path())?,
@@ -82,7 +82,7 @@ pub(super) fn read_config(context: &Context) -> Result<Config> {
 }
 
 /// Where the configuration in force is.
-fn config_path(context: &Context) -> Result<PathBuf> {
+pub(super) fn config_path(context: &Context) -> Result<PathBuf> {
     if let Some(named) = named_config(context) {
         return Ok(named);
     }

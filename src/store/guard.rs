@@ -169,6 +169,13 @@ pub(super) fn open(path: &Path, expect: &Expect) -> Result<(Dir, Marker, Lock)> 
     Ok((dir, marker, lock))
 }
 
+/// Whether a store may be bound to this drive.
+pub(super) fn check_place(dir: &Dir, allow_root_fs: bool) -> Result<()> {
+    check_length(dir.path())?;
+    check_root(dir, allow_root_fs)?;
+    check_writable(dir)
+}
+
 fn check_writable(dir: &Dir) -> Result<()> {
     if !probe::read_only(dir)? {
         return Ok(());
@@ -191,7 +198,7 @@ fn check_id(marker: &Marker, expected: Option<&str>, path: &Path) -> Result<()> 
                 marker.id
             ),
         )
-        .hint("mount the right drive. If this one takes its place, put its id into the configuration: [store] id")),
+        .hint("mount the right drive. If this one takes its place: `offsite init --rebind` shows both and binds the configuration to it")),
         _ => Ok(()),
     }
 }
@@ -205,7 +212,7 @@ fn check_uuid(facts: &Facts, found: Option<&str>, path: &Path) -> Result<()> {
                 path.display()
             ),
         )
-        .hint("is this a copy of the drive? Mount the original; or accept this one by writing its uuid into offsite-store.toml")),
+        .hint("is this a copy of the drive? Mount the original; or accept this one: `offsite init --rebind`")),
         _ => Ok(()),
     }
 }
@@ -351,6 +358,6 @@ mod tests {
         check_uuid(&known, None, path).unwrap();
         check_uuid(&unknown, Some("B"), path).unwrap();
         let error = check_uuid(&known, Some("B"), path).unwrap_err();
-        assert!(error.way_out().unwrap().contains("offsite-store.toml"));
+        assert!(error.way_out().unwrap().contains("--rebind"));
     }
 }

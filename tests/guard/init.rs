@@ -65,7 +65,7 @@ fn a_read_only_drive_is_refused() {
 }
 
 /// Every file below `folder` with its bytes.
-fn bytes_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn bytes_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let files = picture(folder).into_keys().map(|path| folder.join(path));
     let files = files.filter(|path| path.is_file());
     files
