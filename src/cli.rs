@@ -11,6 +11,7 @@ mod logger;
 mod ls;
 mod notify;
 mod progress;
+mod prune;
 mod pull;
 mod rebind;
 mod show;
@@ -51,6 +52,7 @@ enum Command {
     Ack(ack::Args),
     Notify(notify::Args),
     Catalogue(catalogue::Args),
+    Prune(prune::Args),
     Demo(demo::Args),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
@@ -101,6 +103,7 @@ fn dispatch(context: &mut Context, command: Command) -> Result<Exit> {
         Command::Ack(args) => ack::run(context, args),
         Command::Notify(args) => notify::run(context, args),
         Command::Catalogue(args) => catalogue::run(context, args),
+        Command::Prune(args) => prune::run(context, args),
         Command::Demo(args) => demo::run(context, args),
         Command::Completions(args) => generate::completions(context, args),
         Command::Man(args) => generate::man(context, args),

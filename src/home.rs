@@ -57,12 +57,15 @@ impl Home {
     }
 
     /// Opens a source's part of the store; groups that the journal has and the catalogue has not
-    /// (a crash came between) are finished and recorded first.
+    /// (a crash came between) are finished and recorded first. Old leftovers of downloads go.
     pub fn shelf(&mut self, source: &SourceConfig) -> Result<Shelf<'_>> {
         self.store.still_there()?;
         self.catalogue
             .ensure_source(&source.name, &source.bucket, source.filter.prefix())?;
-        self.shelf_of(&source.name)
+        let now = self.clock.now();
+        let shelf = self.shelf_of(&source.name)?;
+        shelf.incoming().sweep(SWEEP_AFTER_DAYS, now)?;
+        Ok(shelf)
     }
 
     /// The same for a source that the store has already.
@@ -76,7 +79,6 @@ impl Home {
                 "{name}: {replayed} groups were in the journal and not in the catalogue; they are now"
             );
         }
-        shelf.incoming().sweep(SWEEP_AFTER_DAYS, self.clock.now())?;
         Ok(Shelf {
             name: name.clone(),
             store: &self.store,

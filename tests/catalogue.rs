@@ -1,5 +1,6 @@
 //! `catalogue rebuild`: the catalogue made anew from the drive alone is the one that was lost, and
 //! of a damaged drive nothing rotten is believed. `catalogue backup`: its copies are whole.
+//! `prune --incoming`: the copy is left alone.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -15,6 +16,8 @@ mod damage;
 mod dump;
 #[path = "catalogue/history.rs"]
 mod history;
+#[path = "catalogue/prune.rs"]
+mod prune;
 mod support;
 
 use dump::dump;

@@ -11,7 +11,7 @@ use support::{Embedded, Running};
 const WRONG: &str = "canary-secret-that-is-wrong-0000";
 
 /// Every command, at its most talkative.
-const COMMANDS: [&[&str]; 25] = [
+const COMMANDS: [&[&str]; 26] = [
     &["pull", "--dry-run"],
     &["pull", "--dry-run", "--json"],
     &["pull"],
@@ -42,6 +42,7 @@ const COMMANDS: [&[&str]; 25] = [
     &["catalogue", "check", "--deep"],
     &["catalogue", "rebuild", "--deep"],
     &["catalogue", "backup", "--to", "copy.db"],
+    &["prune", "--incoming"],
     &["demo"],
     &["completions", "bash"],
     &["man"],

@@ -2,9 +2,8 @@
 
 use super::progress::Progress;
 use super::pull::{source_names, stoppable};
-use super::view::{StoreArg, View, read_config};
+use super::view::{StoreArg, View, read_config, store_config};
 use super::{Context, Exit, written};
-use crate::config::StoreConfig;
 use crate::error::Result;
 use crate::home::{Home, Rebuilding};
 use crate::object::Clock;
@@ -107,19 +106,6 @@ fn backup(context: &mut Context, args: BackupArgs) -> Result<Exit> {
     let line = format!("{}: {}", path.display(), report::bytes(bytes));
     writeln!(context.out, "{}", crate::object::printable(&line)).map_err(written)?;
     Ok(Exit::Ok)
-}
-
-/// The configured store, or the one that the owner named.
-fn store_config(context: &Context, store: Option<PathBuf>) -> Result<StoreConfig> {
-    Ok(match store {
-        None => read_config(context)?.store,
-        Some(path) => StoreConfig {
-            path,
-            id: None,
-            min_free: 0,
-            allow_root_fs: true,
-        },
-    })
 }
 
 fn rebuild(context: &mut Context, args: RebuildArgs) -> Result<Exit> {

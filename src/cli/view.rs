@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::catalogue::Catalogue;
-use crate::config::Config;
+use crate::config::{Config, StoreConfig};
 use crate::error::{Error, Kind, Result};
 use crate::object::{SourceName, Timestamp};
 use crate::store::{Reader, Store};
@@ -74,6 +74,19 @@ pub(super) fn limits(config: &Config) -> Limits {
         overdue: span(config.pull_overdue),
         rotate_after: span(config.rotate_after),
     }
+}
+
+/// The configured store, or the one that the owner named.
+pub(super) fn store_config(context: &Context, store: Option<PathBuf>) -> Result<StoreConfig> {
+    Ok(match store {
+        None => read_config(context)?.store,
+        Some(path) => StoreConfig {
+            path,
+            id: None,
+            min_free: 0,
+            allow_root_fs: true,
+        },
+    })
 }
 
 /// The configuration in force.

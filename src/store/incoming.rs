@@ -133,6 +133,25 @@ impl Incoming {
         Ok(())
     }
 
+    /// What lies here: each file, relative to the source's folder, and its length. The lock
+    /// that is held says that nobody works on one, and opening finished what was journalled.
+    pub fn leftovers(&self) -> Result<Vec<(String, u64)>> {
+        let mut files = Vec::new();
+        for entry in self.dir.list(FOLDER)? {
+            let path = format!("{FOLDER}/{}", entry?.name);
+            if let Ok(Some(Stands::File { bytes, .. })) = self.dir.stat(&path) {
+                files.push((path, bytes));
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    /// Removes one of them.
+    pub fn remove_leftover(&self, path: &str) -> Result<()> {
+        self.dir.unlink(path)
+    }
+
     /// Removes downloads that nobody has written to for `older_than` days before `now`; says how
     /// many files went.
     pub fn sweep(&self, older_than: u16, now: Timestamp) -> Result<u64> {

@@ -35,7 +35,9 @@ fn a_drive_with_less_than_min_free_is_not_written_to() {
     let scene = Scene::ready();
     scene.pulls_and_checks();
     set_min_free(&scene, "1 TiB");
-    crate::nothing_can_write(&scene, &["1.0 TiB is to stay free", "min_free"]);
+    let words = ["1.0 TiB is to stay free", "min_free"];
+    crate::none_can_write(&scene, &words, &crate::WRITERS);
+    scene.run(crate::PRUNE).exits(0);
 }
 
 /// Objects that would eat into the reserve are left; what fits is fetched.
