@@ -140,6 +140,11 @@ impl Drop for Lock {
         if let Err(e) = self.file.set_len(0) {
             log::debug!("cannot empty the store's lock: {e}");
         }
+        // By closing it alone it would stay locked as long as a process that was forked just now
+        // has its copy of the handle.
+        if let Err(e) = rustix::fs::flock(&self.file, FlockOperation::Unlock) {
+            log::debug!("cannot unlock the store: {e}");
+        }
     }
 }
 
