@@ -130,7 +130,13 @@ impl Pull {
         self.reporter.report(&Event::Source(&self.source.name));
         let clock = self.clock.clone();
         let mut group = Group::new(shelf, &clock, &*self.reporter, self.start())?;
-        self.list(runtime, &mut group)?;
+        if self.list(runtime, &mut group)?.is_none() {
+            shelf.planner()?.plan_clear(&self.source.name)?;
+            return Err(Error::new(
+                Kind::Interrupted,
+                "the listing was not finished",
+            ));
+        }
         let tuning = self.bucket.tuning();
         let mut sum = DryRun::default();
         let mut after = 0;
@@ -142,7 +148,8 @@ impl Pull {
                 break;
             };
             after = *last;
-            for (_, change) in &rows {
+            let most = self.limits.max_object.unwrap_or(u64::MAX);
+            for (_, change) in rows.iter().filter(|(_, c)| c.identity.size <= most) {
                 each(change)?;
                 sum.objects += 1;
                 sum.bytes += change.identity.size;
@@ -170,7 +177,13 @@ impl Pull {
 
     fn go(&self, runtime: &Runtime, group: &mut Group<'_, '_>) -> Result<(Ended, Option<Left>)> {
         let Some(listing) = self.list(runtime, group)? else {
-            return Ok((Ended::Interrupted, None));
+            let why = self.why_left();
+            let left = Left {
+                objects: 0,
+                bytes: 0,
+                why,
+            };
+            return Ok((Ended::Interrupted, Some(left)));
         };
         let filter = &self.source.filter;
         gone::confirm(
@@ -180,6 +193,7 @@ impl Pull {
             &listing.seen,
             group,
             self.clock.now(),
+            &self.stop,
         )?;
         let totals = group.shelf().catalogue().plan_totals(&self.source.name)?;
         self.reporter.report(&Event::Planned {
@@ -210,17 +224,21 @@ impl Pull {
         Ok((ended, left))
     }
 
+    fn why_left(&self) -> &'static str {
+        match (self.stop.requested(), self.stop.is_overtime()) {
+            (true, true) => "max_duration",
+            (true, false) => "interrupted",
+            _ => "max_bytes",
+        }
+    }
+
     /// What of the plan is for the next run, and what came first.
     fn left(&self, planned: PlanTotals, done: &Dispatched) -> Option<Left> {
         let (objects, bytes) = done.oversize;
         let left = Left {
             objects: planned.objects.saturating_sub(done.objects + objects),
             bytes: planned.bytes.saturating_sub(done.bytes + bytes),
-            why: match (self.stop.requested(), self.stop.is_overtime()) {
-                (true, true) => "max_duration",
-                (true, false) => "interrupted",
-                _ => "max_bytes",
-            },
+            why: self.why_left(),
         };
         (left.objects > 0).then_some(left)
     }

@@ -107,7 +107,7 @@ impl Listing {
                 Err(failure) => Err(failure),
             },
             Next::Token(token) => match self.second_version(None, Some(token)).await {
-                Ok(answer) => Ok(answer.unwrap_or_default()),
+                Ok(answer) => answer.ok_or_else(|| self.cut_short()),
                 Err(failure) => Err(failure),
             },
             Next::Marker(after) => self.first_version(Some(after)).await,
@@ -117,6 +117,18 @@ impl Listing {
         })?;
         self.advance(&answer)?;
         Ok(Some(answer.page))
+    }
+
+    /// Who has shown one page has the operation.
+    fn cut_short(&self) -> Failure {
+        let what = format!(
+            "the listing of bucket {} stops in the middle: 501",
+            self.bucket.name
+        );
+        Failure::Passing(
+            Error::new(Kind::Run, what)
+                .hint("nothing was concluded from it, and the next run lists again"),
+        )
     }
 
     /// A page by ListObjectsV2; nothing where the server does not have it (501, RFC 9110, 15.6.2).

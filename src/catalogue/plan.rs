@@ -108,6 +108,20 @@ impl Catalogue {
         )
     }
 
+    /// Takes rows out of the plan, so that a listing that shows them again plans them again.
+    pub fn plan_forget(&mut self, plan_rows: &[i64]) -> Result<()> {
+        let mut forget = || -> rusqlite::Result<()> {
+            let tx = self.db.transaction()?;
+            let mut delete = prepare(&tx, "DELETE FROM plan WHERE id = ?1")?;
+            for row in plan_rows {
+                delete.execute([row])?;
+            }
+            drop(delete);
+            tx.commit()
+        };
+        forget().map_err(|e| super::fault(&self.path, e))
+    }
+
     /// The last row of the plan; 0 where it is empty.
     pub fn plan_last(&self, source: &SourceName) -> Result<i64> {
         let last = self.one(

@@ -34,7 +34,7 @@ impl Pull {
         listing: &Listing,
     ) -> Result<Dispatched> {
         let mut done = Dispatched::default();
-        let first = self.last_row(group)?;
+        let mut first = self.last_row(group)?;
         let all = [Rank::Data, Rank::Index, Rank::Snapshot];
         if !listing.dependants {
             let turns = all.map(|rank| Turn::of(rank, 0, first));
@@ -48,11 +48,16 @@ impl Pull {
             if done.failed_parts > 0 || done.spent || self.stop.requested() {
                 break;
             }
+            // What went away and is shown again is to be asked for again.
+            let vanished = std::mem::take(&mut done.vanished_parts);
+            group.shelf().planner()?.plan_forget(&vanished)?;
+            // Their numbers are given out again.
+            let last = self.last_row(group)?;
+            (first, before, indexed) = (first.min(last), before.min(last), indexed.min(last));
             if !self.list_again(runtime, group)? {
                 break;
             }
             let now = self.last_row(group)?;
-            done.vanished_parts = 0;
             let named = Turn::of(Rank::Data, before, now);
             self.fetch_all(runtime, group, vec![named], &mut done)?;
             if is_settled(&done) && !self.has_index(group, before)? {
@@ -68,6 +73,9 @@ impl Pull {
             before = now;
         }
         done.waits = true;
+        if done.spent || self.stop.requested() {
+            return Ok(done);
+        }
         self.reporter.report(&Event::Trouble(
             "the repository changes, or parts of it cannot be fetched: its new snapshots wait for the next run",
         ));
@@ -100,5 +108,5 @@ impl Pull {
 
 /// Whether everything that was to be fetched in the last turns came.
 fn is_settled(done: &Dispatched) -> bool {
-    done.failed_parts == 0 && done.vanished_parts == 0 && !done.spent
+    done.failed_parts == 0 && done.vanished_parts.is_empty() && !done.spent
 }

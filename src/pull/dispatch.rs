@@ -1,5 +1,6 @@
 //! Takes rows of the plan in order and keeps transfers under way, as long as that makes sense.
 
+use super::plan::archived;
 use super::transfer::{Fetched, Transfer};
 use crate::catalogue::Catalogue;
 use crate::config::LimitsConfig;
@@ -7,8 +8,8 @@ use crate::error::{Kind, Result};
 use crate::formats::{self, Rank};
 use crate::object::{Change, ObjectKey, SourceName, Why};
 use crate::outcome::Event;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -44,8 +45,8 @@ struct Tally {
     taken_bytes: AtomicU64,
     /// Packs and indexes of a repository that could not be fetched,
     failed_parts: AtomicU64,
-    /// and those that were not there any more.
-    vanished_parts: AtomicU64,
+    /// and the plan's rows of those that were not there any more.
+    vanished_parts: Mutex<Vec<i64>>,
     /// Whether an earlier run could read something: then what it could not says nothing about
     /// the key when it is refused again.
     has_read: bool,
@@ -53,14 +54,13 @@ struct Tally {
 
 impl Tally {
     /// The object had its turn, unless that was cut short.
-    fn count(&self, fetched: &Fetched, key: &ObjectKey, bytes: u64) {
-        let parts = match fetched {
-            Fetched::Failed(..) => Some(&self.failed_parts),
-            Fetched::Passed => Some(&self.vanished_parts),
-            _ => None,
-        };
-        if let Some(parts) = parts.filter(|_| formats::is_part(key)) {
-            parts.fetch_add(1, Ordering::Relaxed);
+    fn count(&self, fetched: &Fetched, key: &ObjectKey, row: i64, bytes: u64) {
+        match fetched {
+            Fetched::Failed(..) if formats::is_part(key) => {
+                self.failed_parts.fetch_add(1, Ordering::Relaxed);
+            }
+            Fetched::Passed if formats::is_part(key) => self.vanished().push(row),
+            _ => {}
         }
         if !matches!(fetched, Fetched::Interrupted) {
             self.taken.fetch_add(1, Ordering::Relaxed);
@@ -84,6 +84,12 @@ impl Tally {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    fn vanished(&self) -> MutexGuard<'_, Vec<i64>> {
+        self.vanished_parts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether at least `least` objects were refused, and there were no others.
     fn only_refused(&self, least: u64) -> bool {
         self.refused.load(Ordering::Relaxed) >= least && self.other.load(Ordering::Relaxed) == 0
@@ -99,12 +105,16 @@ pub(super) struct Dispatched {
     pub(super) bytes: u64,
     /// Bytes of what was begun.
     pub(super) begun: u64,
+    /// Whether one of them is larger than the budget.
+    pub(super) alone: bool,
     /// Whether the run's budget ended before the plan.
     pub(super) spent: bool,
     /// Packs and indexes of a repository that could not be fetched,
     pub(super) failed_parts: u64,
-    /// and those that were not there any more.
-    pub(super) vanished_parts: u64,
+    /// and the plan's rows of those that were not there any more.
+    pub(super) vanished_parts: Vec<i64>,
+    /// Objects that were not refused.
+    pub(super) others: u64,
     /// Whether what names them waits for the next run.
     pub(super) waits: bool,
     /// Objects that are larger than the owner wants any to be: how many, their bytes,
@@ -179,19 +189,22 @@ impl Dispatcher {
         self.done.objects += count(&self.tally.taken);
         self.done.bytes += count(&self.tally.taken_bytes);
         self.done.failed_parts += count(&self.tally.failed_parts);
-        self.done.vanished_parts += count(&self.tally.vanished_parts);
+        self.done.others += count(&self.tally.other);
+        self.done.vanished_parts.append(&mut self.tally.vanished());
         Ok(self.done)
     }
 
-    /// Whether the owner's limits leave `change` its turn. The first object always has one, or a
-    /// large one would never come.
+    /// Whether the owner's limits leave `change` its turn. One object that is larger than the
+    /// budget has its turn in each run, or it would never come.
     fn within_limits(&mut self, change: &Change) -> bool {
         let size = match change.why {
             // Nothing is fetched.
             Why::Back => 0,
+            _ if archived(change.storage_class.as_deref()) => 0,
             Why::New | Why::Changed | Why::Retry => change.identity.size,
         };
         if self.limits.max_object.is_some_and(|most| size > most) {
+            self.done.failed_parts += u64::from(formats::is_part(&change.key));
             let (objects, bytes) = self.done.oversize;
             self.done.oversize = (objects + 1, bytes.saturating_add(size));
             self.done
@@ -199,19 +212,25 @@ impl Dispatcher {
                 .get_or_insert_with(|| change.key.clone());
             return false;
         }
+        let Some(most) = self.limits.max_bytes else {
+            return true;
+        };
         let sum = self.done.begun.saturating_add(size);
-        self.done.spent |=
-            self.done.begun > 0 && self.limits.max_bytes.is_some_and(|most| sum > most);
-        if self.done.spent {
-            return false;
+        let alone = size > most && !self.done.alone;
+        // What names others waits with whatever waits.
+        let named = formats::rank(&change.key) == Rank::Data;
+        if alone || (sum <= most && (named || !self.done.spent)) {
+            self.done.begun = sum;
+            self.done.alone |= alone;
+            return true;
         }
-        self.done.begun = sum;
-        true
+        self.done.spent = true;
+        false
     }
 
     /// An error when at least `refusals` objects were refused and there were no others.
     fn readable(&self, refusals: u64) -> Result<()> {
-        match self.tally.only_refused(refusals) {
+        match self.done.others == 0 && self.tally.only_refused(refusals) {
             true => Err(self.transfer.bucket.not_allowed_to_read()),
             false => Ok(()),
         }
@@ -264,7 +283,7 @@ impl Dispatcher {
                     return Ok(());
                 }
                 // Not dropped with the set: what is complete by now is recorded.
-                if self.transfer.stop.requested() || self.done.spent {
+                if self.transfer.stop.requested() {
                     break 'plan;
                 }
                 if !self.within_limits(&change) {
@@ -272,7 +291,7 @@ impl Dispatcher {
                 }
                 self.readable(REFUSALS)?;
                 self.reachable().await?;
-                tasks.spawn(self.one(change)?);
+                tasks.spawn(self.one(row, change)?);
             }
         }
         // A stop ends the transfers themselves; without a taker they are dropped with the set.
@@ -291,7 +310,7 @@ impl Dispatcher {
     }
 
     /// One object's transfer, as a task of its own.
-    fn one(&self, change: Change) -> Result<impl Future<Output = ()> + Send + 'static> {
+    fn one(&self, row: i64, change: Change) -> Result<impl Future<Output = ()> + Send + 'static> {
         let restic = match formats::restic_lock(&change.key) {
             Some(config) => {
                 let source: &SourceName = &self.transfer.source;
@@ -304,7 +323,7 @@ impl Dispatcher {
         Ok(async move {
             let (key, bytes) = (change.key.clone(), change.identity.size);
             let fetched = transfer.fetch(change, restic).await;
-            tally.count(&fetched, &key, bytes);
+            tally.count(&fetched, &key, row, bytes);
             transfer.reporter.report(&Event::Finished(&key));
             // A closed channel means that the drive failed: that is said elsewhere.
             let _ = out.send(fetched).await;

@@ -9,6 +9,7 @@ use crate::bucket::Bucket;
 use crate::config::Filter;
 use crate::error::Result;
 use crate::object::{Fact, Known, ObjectKey, Timestamp};
+use crate::outcome::Stop;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -27,13 +28,14 @@ pub(super) fn confirm(
     seen: &Seen,
     group: &mut Group<'_, '_>,
     now: Timestamp,
+    stop: &Stop,
 ) -> Result<()> {
     let (sample, missing) = sample(group, filter, seen)?;
     if sample.is_empty() {
         return Ok(());
     }
     let asked = sample.len();
-    let answers = runtime.block_on(ask(bucket, sample));
+    let answers = runtime.block_on(ask(bucket, sample, stop));
     let there: Vec<ObjectKey> = answers
         .iter()
         .filter(|(_, there)| *there == Some(true))
@@ -109,20 +111,23 @@ fn each_missing<'a, 'h>(
 }
 
 /// One HEAD for each: there, not there, or no answer.
-async fn ask(bucket: &Bucket, sample: Vec<Known>) -> Vec<(Known, Option<bool>)> {
+async fn ask(bucket: &Bucket, sample: Vec<Known>, stop: &Stop) -> Vec<(Known, Option<bool>)> {
     let mut tasks = JoinSet::new();
     let mut answers = Vec::new();
+    let at_once = AT_ONCE.min(bucket.tuning().at_once.max(1));
     for known in sample {
-        if tasks.len() >= AT_ONCE
+        if tasks.len() >= at_once
             && let Some(Ok(answer)) = tasks.join_next().await
         {
             answers.push(answer);
         }
-        let bucket = bucket.clone();
+        let (bucket, stop) = (bucket.clone(), stop.clone());
         tasks.spawn(async move {
-            let there = bucket
-                .exists(&known.key)
-                .await
+            let answer = tokio::select! {
+                answer = bucket.exists(&known.key) => answer,
+                () = stop.wait() => return (known, None),
+            };
+            let there = answer
                 .inspect_err(|e| log::warn!("{}: no answer to a HEAD: {e:?}", known.key))
                 .ok();
             (known, there)

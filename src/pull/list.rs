@@ -38,11 +38,11 @@ struct Joined {
 }
 
 /// How a listing ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     Complete,
     Stopped,
     Disorder,
+    Failed(Error),
 }
 
 /// A page, or why there are no more.
@@ -80,19 +80,26 @@ impl Pull {
         let mut joined = Joined::default();
         let mut end = match spans.len() {
             0 | 1 => self.whole(runtime, group, &mut joined)?,
-            _ => self.parts(runtime, group, spans, &mut joined)?,
+            _ => self.parts(runtime, group, spans.clone(), &mut joined)?,
         };
-        if end == End::Disorder {
-            log::warn!(
-                "{}: no longer in byte order; listed again, whole",
-                self.source.name
-            );
+        // A server that will not be asked for parts, or not for many, may well show the whole.
+        let torn = match &end {
+            End::Disorder => Some("no longer in byte order".to_owned()),
+            End::Failed(error) if spans.len() > 1 => Some(error.to_string()),
+            _ => None,
+        };
+        if let Some(why) = torn {
+            log::warn!("{}: {why}; listed again, whole", self.source.name);
             self.remember(group, false)?;
             // What is planned by now was listed: it may stay planned.
             joined = Joined::default();
             end = self.whole(runtime, group, &mut joined)?;
         }
-        Ok((end == End::Complete).then_some(joined))
+        match end {
+            End::Complete => Ok(Some(joined)),
+            End::Failed(error) => Err(error),
+            End::Stopped | End::Disorder => Ok(None),
+        }
     }
 
     /// The parts to list side by side; one or none where that cannot be, or is not worth it.
@@ -208,7 +215,7 @@ impl Pull {
         }
         drop(page_out);
         let end = self.join_all(runtime, group, &mut page_in, joined)?;
-        if end != End::Complete {
+        if !matches!(end, End::Complete) {
             return Ok(end);
         }
         let mut edges = Vec::new();
@@ -241,7 +248,7 @@ impl Pull {
             match page {
                 Ok(Some(Ok(page))) => self.join(page, group, joined)?,
                 Ok(Some(Err(Torn::Disorder))) => return Ok(End::Disorder),
-                Ok(Some(Err(Torn::Failed(error)))) => return Err(error),
+                Ok(Some(Err(Torn::Failed(error)))) => return Ok(End::Failed(error)),
                 Ok(None) => return Ok(End::Complete),
                 Err(()) => return Ok(End::Stopped),
             }

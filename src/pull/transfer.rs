@@ -170,6 +170,7 @@ impl Transfer {
         if self.in_ranges(identity) {
             sink = self.resume(sink, identity, &mut download).await?;
         }
+        let mut come = sink.written();
         loop {
             let chunk = tokio::select! {
                 chunk = download.next() => chunk,
@@ -177,8 +178,13 @@ impl Transfer {
             };
             match chunk {
                 Ok(Some(bytes)) => {
+                    come = come.saturating_add(bytes.len() as u64);
                     self.reporter.report(&Event::Bytes(bytes.len() as u64));
                     sink = sink.take(bytes, identity).await.map_err(Miss::Drive)?;
+                    // More than was listed: that proves it wrong, and must not fill the drive.
+                    if come > identity.size {
+                        break;
+                    }
                 }
                 Ok(None) => break,
                 Err(failure) => {

@@ -312,15 +312,21 @@ pub fn outcome(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
         "; {} requests; journal head {}",
         c.requests, outcome.head
     )?;
-    if let Some(left) = outcome.left {
-        writeln!(
+    match outcome.left {
+        None => {}
+        Some(left) if left.objects == 0 => writeln!(
+            out,
+            "{}: the listing was not finished, nothing was fetched: {}",
+            outcome.source, left.why
+        )?,
+        Some(left) => writeln!(
             out,
             "{}: {} objects ({}) are left for the next run: {}",
             outcome.source,
             left.objects,
             bytes(left.bytes),
             left.why
-        )?;
+        )?,
     }
     if outcome.open_alarms > 0 {
         writeln!(

@@ -52,6 +52,24 @@ fn an_object_larger_than_the_budget_comes_alone() {
     assert_eq!(nights.night().left, None);
 }
 
+/// What is small goes on coming, and what is large has its turn among it.
+#[test]
+fn small_newcomers_do_not_starve_a_large_object() {
+    let mut nights = Nights::new();
+    nights.limits = limits(None, Some(1000));
+    nights.bucket.put("z-large", vec![1; 3 << 20]);
+    nights.bucket.put("a-small", "0");
+    nights.some_night().unwrap();
+    assert!(nights.latest("z-large").is_some(), "larger than the budget");
+    nights.bucket.put("z-next", vec![2; 999]);
+    for n in 0..2 {
+        nights.bucket.put(&format!("b-{n}"), "n");
+        nights.some_night().unwrap();
+        assert!(nights.latest(&format!("b-{n}")).is_some());
+    }
+    assert!(nights.latest("z-next").is_some());
+}
+
 /// A snapshot never comes without its packs, whatever the budget is.
 #[test]
 fn what_names_others_waits_with_them() {

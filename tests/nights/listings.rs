@@ -225,3 +225,31 @@ fn turning_versioning_on_downloads_nothing() {
     assert_eq!((outcome.counts.touched, outcome.open_alarms), (0, 0));
     assert_eq!(nights.asked("GetObject"), 0);
 }
+
+/// A proxy says 501 in the middle: that is no end of the listing.
+#[test]
+fn a_refusal_in_the_middle_of_a_listing_ends_the_run_and_concludes_nothing() {
+    let mut nights = Nights::new();
+    for key in KEYS {
+        nights.bucket.put(key, key);
+    }
+    nights.tuning.page = 2;
+    nights.night();
+    let before = nights.tree();
+    nights.bucket.put("zz", "new");
+    let pages = std::sync::atomic::AtomicUsize::new(0);
+    let bucket = nights.bucket.clone();
+    nights.bucket.with_faults(|faults| {
+        faults.on_request = Some(Arc::new(move |operation: &str, _: Option<&str>| {
+            if operation == "ListObjectsV2" && pages.fetch_add(1, Ordering::SeqCst) == 2 {
+                bucket.with_faults(|faults| faults.paging = Paging::FirstVersionAlone);
+            }
+        }));
+    });
+    let error = nights.some_night().unwrap_err();
+    assert!(error.to_string().contains("in the middle: 501"), "{error}");
+    assert_eq!(nights.tree(), before);
+    nights.faults(Faults::default());
+    nights.night();
+    assert_eq!(nights.latest("zz").unwrap(), b"new");
+}
