@@ -1,6 +1,6 @@
 //! The policies: what each key may do, on paper and on a real server.
 
-use crate::support::{Bucket, Home, Keys, Moto, Refused, Seaweed};
+use crate::support::{Bucket, Ceph, Home, Keys, Moto, Refused, Seaweed, ceph};
 use crate::text;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -152,6 +152,42 @@ fn on_aws_too_they_suffice_and_each_that_is_missing_is_named() {
     names_what_is_missing(&bucket, no_read, "s3:GetObject");
     neither_can_do_what_the_other_can(&bucket, pi, uploader);
     assert_eq!(elsewhere.with_keys(pi).list(), Err(denied()));
+}
+
+/// The bucket policy on Ceph, for users who are not the bucket's owner.
+#[test]
+#[cfg_attr(without_ceph, ignore = "OFFSITE_TEST_WITHOUT names ceph")]
+fn on_ceph_too_they_suffice_and_each_that_is_missing_is_named() {
+    let ceph = Ceph::shared();
+    let bucket = Bucket::at(&ceph.endpoint(), ceph::ADMIN, "example-backups");
+    bucket.create();
+    bucket.put("other/secret", b"not for the Pi");
+    let policy = json("bucket-policy/ceph.json");
+    let set = |policy: &Value| {
+        let request = bucket
+            .client
+            .put_bucket_policy()
+            .bucket(&bucket.name)
+            .policy(policy.to_string());
+        bucket.wait(request.send()).unwrap();
+    };
+    set(&policy);
+    let elsewhere = ceph.fresh_bucket("elsewhere");
+    let writer = bucket.with_keys(ceph::UPLOADER);
+    writer.put("www/a.age", b"1");
+    writer.put_multipart("www/b.age", &vec![7; 6 << 20], 5 << 20);
+    pi_pulls(&bucket, ceph::PI);
+    neither_can_do_what_the_other_can(&bucket, ceph::PI, ceph::UPLOADER);
+    assert_eq!(elsewhere.with_keys(ceph::PI).list(), Err(denied()));
+    for (statement, action) in [(0, "s3:ListBucket"), (1, "s3:GetObject")] {
+        let mut poorer = policy.clone();
+        poorer["Statement"]
+            .as_array_mut()
+            .unwrap()
+            .remove(statement);
+        set(&poorer);
+        names_what_is_missing(&bucket, ceph::PI, action);
+    }
 }
 
 fn denied() -> Refused {

@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 pub const ADMIN: Keys = Keys::of("testadmin", "test-admin-secret-00000");
 /// The user's subuser with `access=read`: what these providers call a read-only key.
 pub const READ_ONLY: Keys = Keys::of("testreader", "test-reader-secret-0000");
+/// A user who may do nothing but what a bucket's policy allows to `offsite-pi`.
+pub const PI: Keys = Keys::of("testpi", "test-pi-secret-000000000");
+/// And one, `offsite-uploader`.
+pub const UPLOADER: Keys = Keys::of("testuploader", "test-uploader-secret-000");
 
 /// How long a start may take on a slow and busy machine.
 const START: Duration = Duration::from_secs(90);
@@ -251,9 +255,24 @@ impl Cluster<'_> {
                 format!("--secret={}", keys.secret),
             ]
         };
-        let [id, secret] = key(ADMIN);
-        let user = ["--uid=owner", "--display-name=owner", &id, &secret];
-        self.run(&[&["radosgw-admin", "user", "create"], &user[..]].concat())?;
+        for (name, keys) in [
+            ("owner", ADMIN),
+            ("offsite-pi", PI),
+            ("offsite-uploader", UPLOADER),
+        ] {
+            let [id, secret] = key(keys);
+            let (uid, called) = (format!("--uid={name}"), format!("--display-name={name}"));
+            let user = [
+                "radosgw-admin",
+                "user",
+                "create",
+                &uid,
+                &called,
+                &id,
+                &secret,
+            ];
+            self.run(&user)?;
+        }
         let [id, secret] = key(READ_ONLY);
         let sub = [
             "--uid=owner",
