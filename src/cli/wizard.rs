@@ -11,6 +11,7 @@ use crate::http;
 use crate::object::{Clock, SourceName};
 use crate::report;
 use crate::store::{InitOptions, Store};
+use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use zeroize::Zeroizing;
@@ -106,11 +107,37 @@ fn checked(settings: &Settings) -> Result<Config> {
     Config::parse(&text)
 }
 
+/// Nothing that is typed is shown while this lives. From before the question: whoever pastes at
+/// once must not see the secret in the moment until the answer is waited for.
+struct Hidden(Option<Termios>);
+
+impl Hidden {
+    fn from_now_on() -> Self {
+        let shown = termios::tcgetattr(io::stdin()).ok();
+        if let Some(mut hidden) = shown.clone() {
+            hidden.local_modes.remove(LocalModes::ECHO);
+            let _ = termios::tcsetattr(io::stdin(), OptionalActions::Now, &hidden);
+        }
+        Self(shown)
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        if let Some(shown) = &self.0 {
+            let _ = termios::tcsetattr(io::stdin(), OptionalActions::Now, shown);
+        }
+    }
+}
+
 fn key(settings: &Settings) -> Result<(String, Zeroizing<String>)> {
     let id = some("4/5 The read-only key's id")?;
-    let secret = rpassword::prompt_password("    Its secret (not shown): ")
+    let hidden = Hidden::from_now_on();
+    tell("    Its secret (not shown): ");
+    let secret = rpassword::read_password()
         .map(Zeroizing::new)
         .map_err(|_| Error::new(Kind::Interrupted, "no more answers"))?;
+    drop(hidden);
     let config = checked(settings)?;
     let first = config.sources.first();
     let source = first.ok_or_else(|| Error::new(Kind::Usage, "there is no source"))?;
