@@ -78,4 +78,5 @@ fn a_limit_that_is_none_is_refused() {
         .run(["pull", "--limit-rate", "fast"])
         .exits(2);
     assert!(told.stderr.contains("neither a rate"), "{}", told.stderr);
+    assert!(told.stderr.contains("08:00 1MiB/s"), "{}", told.stderr);
 }

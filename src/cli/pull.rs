@@ -33,8 +33,14 @@ pub(super) struct Args {
     json: bool,
     /// Download no faster, in place of `[limits] rate`: "2MiB/s", "off", or times of day with a
     /// rate each, such as "08:00 1MiB/s 23:00 off"
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", value_parser = rate)]
     limit_rate: Option<Timetable>,
+}
+
+/// With the way out, which clap would leave unsaid.
+fn rate(text: &str) -> std::result::Result<Timetable, String> {
+    let said = |error: Error| format!("{error}: {}", error.way_out().unwrap_or_default());
+    text.parse().map_err(said)
 }
 
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
