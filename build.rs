@@ -5,11 +5,14 @@
 #![allow(clippy::print_stdout)] // how a build script answers
 
 /// What `tests/servers/setup.sh` can fetch.
-const TOOLS: [&str; 15] = [
+const TOOLS: [&str; 18] = [
     "seaweedfs",
     "moto",
     "ceph",
     "rclone",
+    "s3cmd",
+    "awscli",
+    "s5cmd",
     "restic",
     "age",
     "strace",

@@ -1,6 +1,7 @@
 //! The command line: the only place that knows clap, exit codes and the terminal.
 
 mod ack;
+mod adopt;
 mod catalogue;
 mod demo;
 mod exit;
@@ -50,6 +51,7 @@ enum Command {
     Show(show::Args),
     Log(log::Args),
     Ack(ack::Args),
+    Adopt(adopt::Args),
     Notify(notify::Args),
     Catalogue(catalogue::Args),
     Prune(prune::Args),
@@ -101,6 +103,7 @@ fn dispatch(context: &mut Context, command: Command) -> Result<Exit> {
         Command::Show(args) => show::run(context, args),
         Command::Log(args) => log::run(context, args),
         Command::Ack(args) => ack::run(context, args),
+        Command::Adopt(args) => adopt::run(context, args),
         Command::Notify(args) => notify::run(context, args),
         Command::Catalogue(args) => catalogue::run(context, args),
         Command::Prune(args) => prune::run(context, args),

@@ -7,7 +7,11 @@
 //!    large ones in parallel ranges (`transfer`).
 //! 4. A thread of its own decides where proven bytes belong (`decide`) and commits them by the
 //!    group (`group`).
+//!
+//! The bytes of what is planned may also lie on this computer already, where another tool put
+//! them: `adopt` goes the same way with them.
 
+mod adopt;
 mod cut;
 mod decide;
 mod dispatch;
@@ -32,8 +36,10 @@ use jiff::SignedDuration;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use transfer::Transfer;
 
+pub use adopt::{Adopt, Adopted, Found, Stays};
 pub use decide::RERUN;
 
 /// What a pull needs besides the store.
@@ -78,14 +84,24 @@ impl Pull {
     /// An error means that the run failed as a whole (the listing, the drive); it is recorded in
     /// the journal too, if the drive still takes it.
     pub fn run(&self, runtime: &Runtime, shelf: &mut Shelf<'_>) -> Result<Outcome> {
+        self.recorded("pull", shelf, |group| self.go(runtime, group))
+    }
+
+    /// Does `work` and records it as a run of `command`, however it ends.
+    fn recorded(
+        &self,
+        command: &'static str,
+        shelf: &mut Shelf<'_>,
+        work: impl FnOnce(&mut Group<'_, '_>) -> Result<(Ended, Option<Left>)>,
+    ) -> Result<Outcome> {
         self.reporter.report(&Event::Source(&self.source.name));
         let before = self.bucket.requests();
         let found = |kind| shelf.catalogue().ever_found(&self.source.name, kind);
         if found(words::OPAQUE_ETAGS)? {
             self.bucket.distrust_etags();
         }
-        let mut group = Group::new(shelf, &self.clock, &*self.reporter, self.start())?;
-        let result = self.go(runtime, &mut group);
+        let mut group = Group::new(shelf, &self.clock, &*self.reporter, self.start(command))?;
+        let result = work(&mut group);
         group.counts.requests = self.bucket.requests() - before;
         let ahead = self.bucket.clock_ahead();
         if ahead.abs() > CLOCK_OFF {
@@ -129,7 +145,7 @@ impl Pull {
     ) -> Result<DryRun> {
         self.reporter.report(&Event::Source(&self.source.name));
         let clock = self.clock.clone();
-        let mut group = Group::new(shelf, &clock, &*self.reporter, self.start())?;
+        let mut group = Group::new(shelf, &clock, &*self.reporter, self.start("pull"))?;
         if self.list(runtime, &mut group)?.is_none() {
             shelf.planner()?.plan_clear(&self.source.name)?;
             return Err(Error::new(
@@ -164,10 +180,10 @@ impl Pull {
     }
 
     /// The run's first line in the journal.
-    fn start(&self) -> RunStart {
+    fn start(&self, command: &str) -> RunStart {
         RunStart {
             at: self.clock.now(),
-            command: "pull".to_owned(),
+            command: command.to_owned(),
             program: PROGRAM.to_owned(),
             key: Some(self.key.clone()),
             bucket: Some(self.source.bucket.clone()),
@@ -232,6 +248,18 @@ impl Pull {
         }
     }
 
+    fn transfer(&self, shelf: &Shelf<'_>) -> Transfer {
+        Transfer {
+            source: self.source.name.clone(),
+            bucket: self.bucket.clone(),
+            incoming: shelf.incoming(),
+            space: shelf.store().space(),
+            clock: self.clock.clone(),
+            stop: self.stop.clone(),
+            reporter: self.reporter.clone(),
+        }
+    }
+
     /// What of the plan is for the next run, and what came first.
     fn left(&self, planned: PlanTotals, done: &Dispatched) -> Option<Left> {
         let (objects, bytes) = done.oversize;
@@ -251,59 +279,49 @@ impl Pull {
         turns: Vec<Turn>,
         done: &mut Dispatched,
     ) -> Result<()> {
-        let (out, mut fetched) = mpsc::channel(WAITING);
+        let (out, fetched) = mpsc::channel(WAITING);
         let shelf = group.shelf();
         shelf.store().still_there()?;
-        let transfer = Transfer {
-            source: self.source.name.clone(),
-            bucket: self.bucket.clone(),
-            incoming: shelf.incoming(),
-            space: shelf.store().space(),
-            clock: self.clock.clone(),
-            stop: self.stop.clone(),
-            reporter: self.reporter.clone(),
-        };
+        let transfer = self.transfer(shelf);
         let plan = Catalogue::open_read(&shelf.store().catalogue_path())?;
         let limits = self.limits.clone();
         let has_read = has_read(shelf)?;
         let dispatcher =
             Dispatcher::new(transfer, plan, has_read, limits, std::mem::take(done), out);
         let dispatched = runtime.spawn(dispatcher.run(turns));
-        let mut failed = None;
-        runtime.block_on(async {
-            loop {
-                match tokio::time::timeout(group::AGE, fetched.recv()).await {
-                    Ok(None) => break,
-                    Ok(Some(one)) => {
-                        if let Err(error) = group.take(one) {
-                            // Nothing more can be stored: what is under way is dropped.
-                            failed = Some(error);
-                            break;
-                        }
-                    }
-                    Err(_) if group.is_due() => {
-                        if let Err(error) = group.commit() {
-                            failed = Some(error);
-                            break;
-                        }
-                    }
-                    Err(_) => {}
-                }
-            }
-        });
-        drop(fetched);
-        let dispatched = runtime.block_on(dispatched).unwrap_or_else(|e| {
-            Err(Error::new(Kind::Run, "the dispatching task ended by itself").because(e))
-        });
-        match failed {
-            Some(error) => Err(error),
-            None => {
-                group.commit()?;
-                *done = dispatched?;
-                Ok(())
+        let taken = take_all(runtime, group, fetched, &mut |group, one| group.take(one));
+        let dispatched = ended(runtime, dispatched);
+        taken?;
+        *done = dispatched?;
+        Ok(())
+    }
+}
+
+/// Hands what `came` brings to `take` and commits by the group, to the end of both. An error means
+/// that nothing more can be stored: what is under way is dropped with `came`.
+fn take_all<T>(
+    runtime: &Runtime,
+    group: &mut Group<'_, '_>,
+    mut came: mpsc::Receiver<T>,
+    take: &mut dyn FnMut(&mut Group<'_, '_>, T) -> Result<()>,
+) -> Result<()> {
+    runtime.block_on(async {
+        loop {
+            match tokio::time::timeout(group::AGE, came.recv()).await {
+                Ok(None) => return group.commit(),
+                Ok(Some(one)) => take(group, one)?,
+                Err(_) if group.is_due() => group.commit()?,
+                Err(_) => {}
             }
         }
-    }
+    })
+}
+
+/// What a task came to.
+fn ended<T>(runtime: &Runtime, task: JoinHandle<Result<T>>) -> Result<T> {
+    runtime.block_on(task).unwrap_or_else(|e| {
+        Err(Error::new(Kind::Run, "the dispatching task ended by itself").because(e))
+    })
 }
 
 /// Whether the copy has a version of the source that was fetched.

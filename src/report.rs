@@ -3,10 +3,12 @@
 //! Everything that comes from a bucket goes through [`printable`](crate::object::printable) on
 //! its way into text; JSON goes through [`line`] or [`lines`], which escape what JSON lets pass.
 
+mod adopt;
 mod json;
 mod nagios;
 mod text;
 
+pub use adopt::{adopt_sum, adopted, candidate, stays};
 pub use json::{
     change_json, event_json, finding_json, line, lines, run_json, sum_json, version_json,
 };

@@ -8,6 +8,7 @@
 mod carry;
 mod chain;
 mod dir;
+mod foreign;
 mod guard;
 mod hash;
 mod incoming;
@@ -30,6 +31,7 @@ mod sums;
 #[cfg(test)]
 mod tests;
 
+pub use foreign::{Foreign, Met, Original, Taking, Untaken};
 pub use incoming::{Incoming, Staging};
 pub use marker::{Facts, MARKER, Marker};
 pub use names::{NamingRule, Spelling};

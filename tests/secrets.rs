@@ -11,9 +11,10 @@ use support::{Embedded, Running};
 const WRONG: &str = "canary-secret-that-is-wrong-0000";
 
 /// Every command, at its most talkative.
-const COMMANDS: [&[&str]; 26] = [
+const COMMANDS: [&[&str]; 27] = [
     &["pull", "--dry-run"],
     &["pull", "--dry-run", "--json"],
+    &["adopt", "."],
     &["pull"],
     &[
         "init",

@@ -71,6 +71,36 @@ impl Bucket {
 
     /// Ranged answers carry no checksum of the whole: a HEAD asks for it first.
     async fn open_large(&self, key: &ObjectKey, identity: &Identity) -> Result<Download, Failure> {
+        let head = self.head(key, identity).await?;
+        let first = First {
+            etag: head.e_tag().unwrap_or_default().to_owned(),
+            version_id: head.version_id().map(str::to_owned),
+            modified: head.last_modified().map(|at| at.secs()),
+            total: head.content_length().and_then(|n| u64::try_from(n).ok()),
+        };
+        Ok(Download {
+            answer: answer_of(&head),
+            evidence: self.evidence_of(&head, identity),
+            chunks: Chunks::Many(Ranges::new(self, key, identity, first)),
+        })
+    }
+
+    /// What the bucket says of a listed version, and promises about its bytes, without them: one
+    /// HEAD. An object overwritten since it was listed is [`Failure::Changed`].
+    pub async fn promise(
+        &self,
+        key: &ObjectKey,
+        identity: &Identity,
+    ) -> Result<(Answer, Evidence), Failure> {
+        let head = self.head(key, identity).await?;
+        Ok((answer_of(&head), self.evidence_of(&head, identity)))
+    }
+
+    async fn head(
+        &self,
+        key: &ObjectKey,
+        identity: &Identity,
+    ) -> Result<HeadObjectOutput, Failure> {
         let mut wish = self.traffic.learnt.wish();
         let head = loop {
             let answer = self
@@ -87,20 +117,10 @@ impl Bucket {
                 break answer.map_err(|e| self.failure(Needs::GetObject, e))?;
             }
         };
-        let first = First {
-            etag: head.e_tag().unwrap_or_default().to_owned(),
-            version_id: head.version_id().map(str::to_owned),
-            modified: head.last_modified().map(|at| at.secs()),
-            total: head.content_length().and_then(|n| u64::try_from(n).ok()),
-        };
-        if first.etag.trim_matches('"') != identity.etag {
-            return Err(Failure::Changed);
+        match head.e_tag().unwrap_or_default().trim_matches('"') == identity.etag {
+            true => Ok(head),
+            false => Err(Failure::Changed),
         }
-        Ok(Download {
-            answer: answer_of(&head),
-            evidence: self.evidence_of(&head, identity),
-            chunks: Chunks::Many(Ranges::new(self, key, identity, first)),
-        })
     }
 
     fn evidence_of(&self, output: &impl Facts, identity: &Identity) -> Evidence {

@@ -4,7 +4,7 @@ use super::rows::{checked, identity, key, number, version_id};
 use super::{Catalogue, prepare, rows};
 use crate::error::Result;
 use crate::object::{Change, SourceName, Why};
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 /// How much is planned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,15 +96,18 @@ impl Catalogue {
              WHERE source_id = (SELECT id FROM source WHERE name = ?1) AND id > ?2
              ORDER BY id LIMIT ?3",
             params![source.as_str(), after, limit],
-            |row| {
-                let change = Change {
-                    why: checked(row, 1, Why::from_word)?,
-                    key: key(row, 2)?,
-                    identity: identity(row, 3)?,
-                    storage_class: row.get(7)?,
-                };
-                Ok((row.get(0)?, change))
-            },
+            change,
+        )
+    }
+
+    /// What is planned for `key`.
+    pub fn plan_of(&self, source: &SourceName, key: &str) -> Result<Vec<Change>> {
+        self.rows(
+            "SELECT id, why, key, version_id, etag, size, last_modified, storage_class
+             FROM plan
+             WHERE source_id = (SELECT id FROM source WHERE name = ?1) AND key = ?2 ORDER BY id",
+            params![source.as_str(), key],
+            |row| Ok(change(row)?.1),
         )
     }
 
@@ -141,4 +144,15 @@ impl Catalogue {
             params![source.as_str(), key],
         )
     }
+}
+
+/// A planned change with its row.
+fn change(row: &Row<'_>) -> rusqlite::Result<(i64, Change)> {
+    let change = Change {
+        why: checked(row, 1, Why::from_word)?,
+        key: key(row, 2)?,
+        identity: identity(row, 3)?,
+        storage_class: row.get(7)?,
+    };
+    Ok((row.get(0)?, change))
 }

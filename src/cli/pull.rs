@@ -207,7 +207,7 @@ fn show(context: &mut Context, outcome: &Outcome) -> Result<Exit> {
 }
 
 /// The exit code that one source's outcome asks for.
-fn exit_of(outcome: &Outcome) -> Exit {
+pub(super) fn exit_of(outcome: &Outcome) -> Exit {
     let ended = match outcome.ended {
         Ended::Complete => Exit::Ok,
         Ended::Partial | Ended::Interrupted => Exit::Partial,

@@ -128,6 +128,11 @@ impl<'a, 'h> Group<'a, 'h> {
         Ok(())
     }
 
+    /// Whether all that was taken is recorded.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.entries.is_empty() && self.leftovers.is_empty()
+    }
+
     /// Whether the group should be committed now.
     pub(super) fn is_due(&self) -> bool {
         self.entries.len() >= ENTRIES
@@ -137,7 +142,7 @@ impl<'a, 'h> Group<'a, 'h> {
 
     /// Commits what was collected.
     pub(super) fn commit(&mut self) -> Result<()> {
-        if self.entries.is_empty() && self.leftovers.is_empty() {
+        if self.is_recorded() {
             return Ok(());
         }
         self.begin();
@@ -340,7 +345,7 @@ impl<'a, 'h> Group<'a, 'h> {
     }
 
     /// Keeps the failure that says most: a full drive before the first of any other.
-    fn blame(&mut self, error: Error) {
+    pub(super) fn blame(&mut self, error: Error) {
         let full = |e: &Error| e.kind() == Kind::Store;
         if self
             .first_failure

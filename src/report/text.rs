@@ -328,14 +328,18 @@ pub fn outcome(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
             left.why
         )?,
     }
-    if outcome.open_alarms > 0 {
-        writeln!(
+    alarms(out, outcome)
+}
+
+/// The last line of a run, while something is wrong.
+pub(super) fn alarms(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
+    match outcome.open_alarms {
+        0 => Ok(()),
+        open => writeln!(
             out,
-            "ALARM: {} not acknowledged; `offsite status` says what happened and what to do",
-            outcome.open_alarms
-        )?;
+            "ALARM: {open} not acknowledged; `offsite status` says what happened and what to do"
+        ),
     }
-    Ok(())
 }
 
 /// One line of `pull --dry-run`.

