@@ -85,7 +85,11 @@ impl Reporter for Progress {
             Event::Finished(_) => {
                 let files = self.files.fetch_add(1, Ordering::Relaxed) + 1;
                 let of = self.of.load(Ordering::Relaxed);
-                self.bar.set_message(format!("{files}/{of} files"));
+                self.bar.set_message(match of {
+                    // Not known before: a folder is walked.
+                    0 => format!("{files} files"),
+                    of => format!("{files}/{of} files"),
+                });
             }
             Event::Recorded(_) => {}
             Event::Trouble(text) => self.line(text),
