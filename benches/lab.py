@@ -1,7 +1,8 @@
-"""A SeaweedFS of our own, buckets to pull from, and the two programs that pull."""
+"""A SeaweedFS of our own, buckets to pull from, and the running of programs that pull."""
 
 import contextlib
 import ctypes
+import datetime
 import json
 import os
 import pathlib
@@ -20,20 +21,20 @@ REGION = "us-east-1"
 ADMIN = ("benchadmin", "bench-admin-secret-0000")
 READER = ("benchreader", "bench-reader-secret-000")
 PART = "16M"
-PORTS = ("master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3", "s3.grpc")
+NUMBERED, FLAT = "archive/{:04}/object-{:07}.age", "archive/object-{:07}.age"
+PORTS = ("master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3", "s3.grpc",
+         "metrics")
 
 
 class Failed(Exception):
     """The benchmark cannot go on."""
 
 
-def tools():
-    """The paths of SeaweedFS and rclone, fetched when they are not there yet."""
+def fetch(names):
+    """The path of each program, fetched or built when it is not there yet."""
     setup = ROOT / "tests" / "servers" / "setup.sh"
-    done = subprocess.run(
-        ["bash", setup, "seaweedfs", "rclone"], stdout=subprocess.PIPE, text=True, check=True
-    )
-    return done.stdout.split()
+    done = subprocess.run(["bash", setup, *names], stdout=subprocess.PIPE, text=True, check=True)
+    return dict(zip(names, done.stdout.splitlines(), strict=True))
 
 
 def build():
@@ -49,15 +50,15 @@ def build():
 class Lab:
     """A folder with a server in it; leaving it ends the server and removes the folder."""
 
-    def __init__(self, folder, offsite):
+    def __init__(self, folder, offsite, tools):
         self.folder = pathlib.Path(folder)
         self.offsite = str(offsite)
-        self.weed, self.rclone = tools()
+        self.tools = fetch(sorted({"seaweedfs", "rclone", "s5cmd", *tools}))
         self.work = self.folder / "work"
         self.work.mkdir()
         self.folders = 0
         self.log = self.folder / "last.log"
-        self.server = self.measured = None
+        self.server = self.measured = self.relay = None
         self.ports = {}
 
     def __enter__(self):
@@ -79,9 +80,10 @@ class Lab:
             # Its own session: the helper and the command that it runs.
             os.killpg(self.measured.pid, signal.SIGKILL)
             self.measured.wait()
-        if self.server and self.server.poll() is None:
-            self.server.kill()
-            self.server.wait()
+        for ours in (self.relay, self.server):
+            if ours and ours.poll() is None:
+                ours.kill()
+                ours.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
         for name in ("master", "volume", "filer", "s3"):
             # The server makes these in /tmp, whatever it is told, and leaves them there.
@@ -90,9 +92,32 @@ class Lab:
 
     # --- the server
 
+    def tool(self, name):
+        return self.tools[name]
+
     @property
     def endpoint(self):
-        return f"http://127.0.0.1:{self.ports['s3']}"
+        return f"http://127.0.0.1:{self.ports['relay' if self.relay else 's3']}"
+
+    @contextlib.contextmanager
+    def far_away(self, seconds):
+        """Every request takes that much longer."""
+        self.relay = subprocess.Popen(
+            [sys.executable, "-I", "-S", HERE / "relay.py", str(self.ports["s3"]), str(seconds)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent)
+        self.ports["relay"] = int(self.relay.stdout.readline())
+        try:
+            yield
+        finally:
+            self.relay.kill()
+            self.relay.wait()
+            self.relay = None
+
+    def requests(self):
+        """How many requests the gateway has answered so far."""
+        page = get(self.ports["metrics"], "/metrics").decode()
+        return sum(float(line.rpartition(" ")[2]) for line in page.splitlines()
+                   if line.startswith("SeaweedFS_s3_request_total{"))
 
     def start(self):
         self.ports = free_ports()
@@ -106,11 +131,14 @@ class Lab:
                      "-filer.localSocket=filer.sock", "-s3.localSocket=s3.sock",
                      "-s3.port.iceberg=0", "-s3.port.lance=0"]
         for name, port in self.ports.items():
+            if name == "metrics":
+                arguments.append(f"-metricsPort={port}")
+                continue
             service, _, grpc = name.partition(".")
             arguments.append(f"-{service}.port{'.grpc' if grpc else ''}={port}")
         with open(self.folder / "weed.log", "wb") as log:
             self.server = subprocess.Popen(
-                [self.weed, *arguments], cwd=self.folder, stdin=subprocess.DEVNULL,
+                [self.tool("seaweedfs"), *arguments], cwd=self.folder, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, preexec_fn=end_with_parent,
                 # Volumes of a bucket grow one at a time, or a few buckets use them all up.
                 env={**os.environ, "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"},
@@ -128,18 +156,60 @@ class Lab:
 
     # --- buckets
 
-    def fill(self, bucket, count, size, folder_of=1000):
-        """Makes a bucket of `count` objects of `size` random bytes each."""
+    def fill(self, bucket, count, size, folder_of=1000, first=0):
+        """Makes a bucket of `count` objects of `size` random bytes each, or adds them; says which
+        folder they were made from, in which they stay until `clear`."""
         source = self.new_folder("generated")
-        for number in range(count):
-            folder = source / "archive" / f"{number // folder_of:04}"
-            if number % folder_of == 0:
-                folder.mkdir(parents=True)
-            with open(folder / f"object-{number:06}.age", "wb") as file:
+        for number in range(first, first + count):
+            name = NUMBERED.format(number // folder_of, number) if folder_of else FLAT.format(number)
+            if number == first or (folder_of and number % folder_of == 0):
+                (source / name).parent.mkdir(parents=True)
+            with open(source / name, "wb") as file:
                 for written in range(0, size, 1 << 24):
                     file.write(os.urandom(min(1 << 24, size - written)))
-        self.run([self.rclone, "mkdir", f"bench:{bucket}"], self.rclone_env(ADMIN))
-        self.run([self.rclone, "copy", source, f"bench:{bucket}", "-q", "--transfers", "16",
+        self.upload(source, bucket)
+        return source
+
+    def multiply(self, bucket, count, size):
+        """Makes a bucket of `count` objects with the same bytes, by records of the server's own
+        metadata: uploading a million takes half an hour. Says which folder is the same."""
+        source = self.fill(bucket, 1, size)
+        one, many = self.folder / "one.meta", self.folder / "many.meta"
+        self.shell(f"fs.meta.save -o {one} /buckets/{bucket}")
+        # Each record has its length in front (4 bytes, big-endian); the object's is the last.
+        saved, record = one.read_bytes(), b""
+        while saved:
+            length = int.from_bytes(saved[:4], "big")
+            record, saved = saved[4:4 + length], saved[4 + length:]
+        content = (source / NUMBERED.format(0, 0)).read_bytes()
+        with open(many, "wb") as file:
+            # It does not wait for the last ones: they come twice.
+            for number in [*range(1, count), *range(max(1, count - 100), count)]:
+                # Names of one length, so that no length inside the record changes.
+                copied = record.replace(b"archive/0000", b"archive/%04d" % (number // 1000))
+                copied = copied.replace(b"object-0000000", b"object-%07d" % number)
+                file.write(len(copied).to_bytes(4, "big") + copied)
+        self.shell(f"fs.meta.load -v=false -concurrency=32 {many}")
+        for number in range(1, count):
+            path = source / NUMBERED.format(number // 1000, number)
+            if number % 1000 == 0:
+                path.parent.mkdir()
+            path.write_bytes(content)
+        return source
+
+    def shell(self, line):
+        """One line for the server's own shell."""
+        address = {name: f"127.0.0.1:{self.ports[name]}.{self.ports[name + '.grpc']}"
+                   for name in ("master", "filer")}
+        with open(self.log, "wb") as log:
+            subprocess.run([self.tool("seaweedfs"), "shell", f"-master={address['master']}",
+                            f"-filer={address['filer']}"], input=f"{line}\nexit\n", text=True,
+                           cwd=self.folder, stdout=log, stderr=log, check=True)
+
+    def upload(self, source, bucket):
+        rclone = self.tool("rclone")
+        self.run([rclone, "mkdir", f"bench:{bucket}"], self.rclone_env(ADMIN))
+        self.run([rclone, "copy", source, f"bench:{bucket}", "-q", "--transfers", "16",
                   "--no-traverse", "--s3-no-head", "--s3-no-check-bucket",
                   "--s3-upload-cutoff", PART, "--s3-chunk-size", PART,
                   # No digest of rclone's own: most uploaders leave none.
@@ -160,9 +230,9 @@ class Lab:
         return self.env(RCLONE_CONFIG="/dev/null",
                         **{f"RCLONE_CONFIG_BENCH_{name}": value for name, value in settings.items()})
 
-    def offsite_env(self):
+    def aws_env(self, **more):
         return self.env(AWS_ACCESS_KEY_ID=READER[0], AWS_SECRET_ACCESS_KEY=READER[1],
-                        AWS_EC2_METADATA_DISABLED="true")
+                        AWS_REGION=REGION, AWS_EC2_METADATA_DISABLED="true", **more)
 
     def new_folder(self, label):
         """The path of a folder to be made.
@@ -185,10 +255,19 @@ class Lab:
         if done.returncode != 0:
             raise Failed(f"exit {done.returncode}: {words(command)}\n{tail(self.log)}")
 
+    def lines(self, command, env):
+        """What a command prints, line by line."""
+        with open(self.log, "wb") as log:
+            running = subprocess.Popen(command, env=env, cwd=self.folder, stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.PIPE, stderr=log, text=True)
+            yield from running.stdout
+        if running.wait() != 0:
+            raise Failed(f"exit {running.returncode}: {words(command)}\n{tail(self.log)}")
+
     def measure(self, command, env):
         """One measured run, after everything older is on the disk."""
         os.sync()
-        load = os.getloadavg()[0]
+        load, requests = os.getloadavg()[0], self.requests()
         with open(self.log, "wb") as log:
             self.measured = subprocess.Popen(
                 [sys.executable, "-I", "-S", HERE / "measure.py", *command], env=env,
@@ -200,7 +279,7 @@ class Lab:
         run = json.loads(out)
         if run["exit"] != 0:
             raise Failed(f"exit {run['exit']}: {words(command)}\n{tail(self.log)}")
-        return {**run, "load_before": load}
+        return {**run, "requests": round(self.requests() - requests), "load_before": load}
 
 
 def holds(folder):
@@ -211,6 +290,11 @@ def holds(folder):
             stat = os.lstat(os.path.join(path, name))
             files, size, changed = files + 1, size + stat.st_size, max(changed, stat.st_ctime)
     return files, size, changed
+
+
+def seconds(time):
+    """Seconds since 1970 of an RFC 3339 time."""
+    return datetime.datetime.fromisoformat(time).timestamp()
 
 
 def identity(keys, *actions):

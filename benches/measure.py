@@ -21,5 +21,7 @@ print(json.dumps({
     "user": used.ru_utime,
     "sys": used.ru_stime,
     "rss_kib": used.ru_maxrss,
+    # What it made the kernel write, in blocks of 512 bytes (getrusage(2)).
+    "written": used.ru_oublock * 512,
     "exit": os.waitstatus_to_exitcode(status),
 }))

