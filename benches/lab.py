@@ -21,7 +21,8 @@ REGION = "us-east-1"
 ADMIN = ("benchadmin", "bench-admin-secret-0000")
 READER = ("benchreader", "bench-reader-secret-000")
 PART = "16M"
-NUMBERED, FLAT = "archive/{:04}/object-{:07}.age", "archive/object-{:07}.age"
+NUMBERED = "archive/{folder:04}/object-{number:07}.age"
+FLAT = "archive/object-{number:07}.age"
 PORTS = ("master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3", "s3.grpc",
          "metrics")
 
@@ -161,7 +162,8 @@ class Lab:
         folder they were made from, in which they stay until `clear`."""
         source = self.new_folder("generated")
         for number in range(first, first + count):
-            name = NUMBERED.format(number // folder_of, number) if folder_of else FLAT.format(number)
+            names = NUMBERED if folder_of else FLAT
+            name = names.format(folder=number // (folder_of or 1), number=number)
             if number == first or (folder_of and number % folder_of == 0):
                 (source / name).parent.mkdir(parents=True)
             with open(source / name, "wb") as file:
@@ -170,10 +172,12 @@ class Lab:
         self.upload(source, bucket)
         return source
 
-    def multiply(self, bucket, count, size):
-        """Makes a bucket of `count` objects with the same bytes, by records of the server's own
-        metadata: uploading a million takes half an hour. Says which folder is the same."""
-        source = self.fill(bucket, 1, size)
+    def multiply(self, bucket, count, size, flat=False):
+        """Makes a bucket of `count` objects with the same bytes, in folders of 1,000 or in one
+        (`flat`), by records of the server's own metadata: uploading a million takes half an hour.
+        Says which folder is the same."""
+        names = FLAT if flat else NUMBERED
+        source = self.fill(bucket, 1, size, folder_of=None if flat else 1000)
         one, many = self.folder / "one.meta", self.folder / "many.meta"
         self.shell(f"fs.meta.save -o {one} /buckets/{bucket}")
         # Each record has its length in front (4 bytes, big-endian); the object's is the last.
@@ -181,19 +185,20 @@ class Lab:
         while saved:
             length = int.from_bytes(saved[:4], "big")
             record, saved = saved[4:4 + length], saved[4 + length:]
-        content = (source / NUMBERED.format(0, 0)).read_bytes()
+        content = (source / names.format(folder=0, number=0)).read_bytes()
         with open(many, "wb") as file:
             # It does not wait for the last ones: they come twice.
             for number in [*range(1, count), *range(max(1, count - 100), count)]:
                 # Names of one length, so that no length inside the record changes.
-                copied = record.replace(b"archive/0000", b"archive/%04d" % (number // 1000))
-                copied = copied.replace(b"object-0000000", b"object-%07d" % number)
+                copied = record.replace(b"object-0000000", b"object-%07d" % number)
+                if not flat:
+                    copied = copied.replace(b"archive/0000", b"archive/%04d" % (number // 1000))
                 file.write(len(copied).to_bytes(4, "big") + copied)
         self.shell(f"fs.meta.load -v=false -concurrency=32 {many}")
         for number in range(1, count):
-            path = source / NUMBERED.format(number // 1000, number)
+            path = source / names.format(folder=number // 1000, number=number)
             if number % 1000 == 0:
-                path.parent.mkdir()
+                path.parent.mkdir(exist_ok=flat)
             path.write_bytes(content)
         return source
 

@@ -35,9 +35,10 @@ class Bench:
     def scaled(self, number):
         return max(1, round(number * self.scale))
 
-    def in_turn(self, workload, contestants, once=()):
-        """A B C A B C: what disturbs the machine for a while disturbs all. Each round begins with
-        another one; the names in `once` take part in the first round only."""
+    def in_turn(self, workload, contestants):
+        """A B C B C A: what disturbs the machine for a while disturbs all. The slow ones take part
+        in the first round only."""
+        once = {peer.name for peer in self.peers if peer.slow}
         series = self.measured.setdefault(workload, {name: [] for name in contestants})
         names = list(contestants)
         for number in range(self.runs):
@@ -52,7 +53,7 @@ class Bench:
                         raise
                     say(f"{workload}: {name} fell out: {problem}")
                     series[name].append({"failed": str(problem).splitlines()[0]})
-                    once = {*once, name}
+                    once.add(name)
                     continue
                 series[name].append(run)
                 say(f"{workload} {number + 1}/{self.runs} {name}: {run['wall']:.2f} s, "
@@ -94,7 +95,7 @@ class Bench:
         """Nothing is new in a bucket of many objects, and in one of few."""
         few, many = self.scaled(1_000), self.scaled(100_000)
         self.fill("few", few, 1 << 10)
-        source = self.fill("many", many, 1 << 10)
+        source = self.multiply("many", many, 1 << 10)
         store = self.nothing_new("unchanged", "many", source, many)
         store_of_few = self.init("few")
         self.pull(store_of_few)
@@ -105,18 +106,15 @@ class Bench:
     def latency(self):
         """Nothing is new under one prefix of many objects, and every request takes 50 ms longer."""
         many = self.scaled(100_000)
-        source = self.fill("far", many, 1 << 10, folder_of=None)
+        source = self.multiply("far", many, 1 << 10, flat=True)
         self.nothing_new("latency", "far", source, many, delay=DELAY)
         self.lab.clear()
 
     def million(self):
         """Nothing is new in a bucket of a million objects; then a hundred are."""
         many = self.scaled(1_000_000)
-        begin = time.monotonic()
-        source = self.lab.multiply("million", many, 100)
-        say(f"bucket million: {many} x 100 bytes, made in {time.monotonic() - begin:.0f} s")
-        slow = {peer.name for peer in self.peers if peer.slow}
-        store = self.nothing_new("million", "million", source, many, once=slow)
+        source = self.multiply("million", many, 100)
+        store = self.nothing_new("million", "million", source, many)
         runs, self.runs = self.runs, 1
         for number in range(runs):
             self.hundred_new(store, source, many, number)
@@ -193,7 +191,7 @@ class Bench:
         self.in_turn(workload, contestants)
         self.lab.clear()
 
-    def nothing_new(self, workload, bucket, source, count, delay=None, once=()):
+    def nothing_new(self, workload, bucket, source, count, delay=None):
         """Everybody has the bucket and looks for what is new. The peers have one copy together:
         the files that the bucket was filled with, with the times that a downloader would give."""
         store = self.init(bucket)
@@ -215,11 +213,11 @@ class Bench:
             for peer in self.peers
         }
         if delay is None:
-            self.in_turn(workload, contestants, once)
+            self.in_turn(workload, contestants)
         else:
             with self.lab.far_away(delay):
                 self.redirect(store)
-                self.in_turn(workload, contestants, once)
+                self.in_turn(workload, contestants)
         return store
 
     # --- one run
@@ -228,6 +226,12 @@ class Bench:
         begin = time.monotonic()
         source = self.lab.fill(bucket, count, size, **how)
         say(f"bucket {bucket}: {count} x {size} bytes, filled in {time.monotonic() - begin:.0f} s")
+        return source
+
+    def multiply(self, bucket, count, size, **how):
+        begin = time.monotonic()
+        source = self.lab.multiply(bucket, count, size, **how)
+        say(f"bucket {bucket}: {count} x {size} bytes, made in {time.monotonic() - begin:.0f} s")
         return source
 
     def init(self, bucket):

@@ -11,7 +11,7 @@ class Tool:
 
     #: What it left undone after a run, for the table.
     undone = ""
-    #: Takes minutes where others take seconds: once where the others run several times.
+    #: Takes minutes where others take seconds, and so runs once.
     slow = False
 
     def __init__(self, lab_):

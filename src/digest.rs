@@ -5,10 +5,15 @@
 //! every byte once as it arrives, [`prove`] compares. Only [`prove`] makes a [`Verified`], and
 //! only a `Verified` can be placed.
 
+mod claims;
 mod evidence;
 mod hasher;
+mod parts;
 mod proof;
+mod running;
 
-pub use evidence::{Algorithm, Checksum, Evidence};
+pub use claims::{Claim, Claimed, claims};
+pub use evidence::{Algorithm, Checksum, Evidence, parts_of};
 pub use hasher::{Digests, Hasher};
+pub use parts::{Cut, Layout, PartDigests};
 pub use proof::{Contradiction, Proven, Subject, Verified, prove};

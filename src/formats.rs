@@ -25,6 +25,40 @@ pub fn restic_lock(key: &ObjectKey) -> Option<ObjectKey> {
     ObjectKey::new(format!("{root}config")).ok()
 }
 
+/// What the name of an object in a restic or rustic repository says of its bytes: that this is
+/// their SHA-256.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContentName {
+    /// The key of the `config` that makes the folders a repository.
+    pub config: ObjectKey,
+    /// The SHA-256.
+    pub sha256: Sha256,
+}
+
+/// Where `key` is named like a file of a restic or rustic repository, what that says: packs are
+/// `<root>data/<first two digits>/<64 hex>`, and `index/`, `snapshots/` and `keys/` hold
+/// `<64 hex>`, each named after the SHA-256 of its content. (restic's design document, "Repository
+/// Layout".)
+///
+/// The name alone does not make a repository: the caller also checks that `config` is a known key
+/// of the same source.
+pub fn content_name(key: &ObjectKey) -> Option<ContentName> {
+    let (folder, name) = key.as_str().rsplit_once('/')?;
+    let sha256 = Sha256::from_hex(name)?;
+    let root = match folder.rsplit_once('/') {
+        // A pack lies in a folder of its first two digits.
+        Some((data, digits)) if name.get(..2) == Some(digits) => data.strip_suffix("data")?,
+        _ => ["index", "snapshots", "keys"]
+            .iter()
+            .find_map(|part| folder.strip_suffix(part))?,
+    };
+    if !root.is_empty() && !root.ends_with('/') {
+        return None;
+    }
+    let config = ObjectKey::new(format!("{root}config")).ok()?;
+    Some(ContentName { config, sha256 })
+}
+
 /// How late an object is fetched in its run: a later rank names objects of an earlier one.
 ///
 /// A restic or rustic repository is whole at every moment if packs come before the `index/` that
@@ -63,6 +97,32 @@ pub fn is_part(key: &ObjectKey) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_are_digests() {
+        let hex = "0123456789abcdef".repeat(4);
+        for (key, config) in [
+            (format!("data/01/{hex}"), Some("config")),
+            (format!("repos/www/data/01/{hex}"), Some("repos/www/config")),
+            (format!("index/{hex}"), Some("config")),
+            (format!("www/snapshots/{hex}"), Some("www/config")),
+            (format!("www/keys/{hex}"), Some("www/config")),
+            (format!("data/02/{hex}"), None),
+            (format!("data/{hex}"), None),
+            (format!("metadata/01/{hex}"), None),
+            (format!("reindex/{hex}"), None),
+            (format!("locks/{hex}"), None),
+            (format!("data/01/{}", &hex[1..]), None),
+            (hex.clone(), None),
+        ] {
+            let found = content_name(&ObjectKey::new(key.clone()).unwrap());
+            let expected = config.map(|config| ContentName {
+                config: ObjectKey::new(config).unwrap(),
+                sha256: Sha256::from_hex(&hex).unwrap(),
+            });
+            assert_eq!(found, expected, "{key}");
+        }
+    }
 
     #[test]
     fn locks_and_what_only_looks_like_them() {

@@ -23,7 +23,7 @@ mod table;
 
 use ground::{Ground, Server, requests};
 use md5::Digest as _;
-use offsite::bucket::{Bucket, Failure, QUIRKS, Tuning};
+use offsite::bucket::{Ask, Bucket, Failure, QUIRKS, Tuning};
 use offsite::error::Kind;
 use offsite::object::{Listed, ObjectKey};
 use std::collections::BTreeMap;
@@ -171,7 +171,9 @@ mod client {
     }
 
     async fn fetch(bucket: &Bucket, object: &Listed, skip: u64) -> Result<Vec<u8>, Failure> {
-        let mut download = bucket.open(&object.key, &object.identity).await?;
+        let mut download = bucket
+            .open(&object.key, &object.identity, Ask::First)
+            .await?;
         assert!(skip == 0 || download.skip_to(skip));
         let mut bytes = Vec::new();
         while let Some(chunk) = download.next().await? {

@@ -5,6 +5,8 @@
 
 mod support;
 
+#[path = "nights/claims.rs"]
+mod claims;
 #[path = "nights/cut.rs"]
 mod cut;
 #[path = "nights/dry_run.rs"]
@@ -17,6 +19,8 @@ mod gone;
 mod limits;
 #[path = "nights/listings.rs"]
 mod listings;
+#[path = "nights/parts.rs"]
+mod parts;
 #[path = "nights/places.rs"]
 mod places;
 #[path = "nights/quirks.rs"]

@@ -4,14 +4,16 @@ use super::blank::name_of;
 use super::client::Bucket;
 use super::failure::{Failure, Needs, causes};
 use super::pace::Pace;
+use super::parts::Ask;
 use super::ranges::Ranges;
-use crate::digest::{Algorithm, Checksum, Evidence};
+use crate::digest::{Algorithm, Checksum, Cut, Evidence, claims};
 use crate::error::{Error, Kind};
 use crate::object::{Answer, Identity, ObjectKey};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
+use std::collections::HashMap;
 use std::time::Instant;
 
 /// A download under way: what the bucket said of the bytes, and the bytes.
@@ -33,9 +35,15 @@ impl Bucket {
     ///
     /// Every request carries `If-Match` with the listed ETag, so that an object overwritten since
     /// is [`Failure::Changed`] and never a mixture.
-    pub async fn open(&self, key: &ObjectKey, identity: &Identity) -> Result<Download, Failure> {
+    pub async fn open(
+        &self,
+        key: &ObjectKey,
+        identity: &Identity,
+        ask: Ask,
+    ) -> Result<Download, Failure> {
+        let cut = self.cut(key, identity, ask).await;
         if identity.size >= self.tuning.large {
-            return self.open_large(key, identity).await;
+            return self.open_large(key, identity, cut).await;
         }
         let mut wish = self.traffic.learnt.wish();
         let got = loop {
@@ -64,13 +72,18 @@ impl Bucket {
         };
         Ok(Download {
             answer: answer_of(&got),
-            evidence: self.evidence_of(&got, identity),
+            evidence: self.evidence_of(&got, identity, cut),
             chunks: Chunks::One(Body::new(self, got.body)),
         })
     }
 
     /// Ranged answers carry no checksum of the whole: a HEAD asks for it first.
-    async fn open_large(&self, key: &ObjectKey, identity: &Identity) -> Result<Download, Failure> {
+    async fn open_large(
+        &self,
+        key: &ObjectKey,
+        identity: &Identity,
+        cut: Cut,
+    ) -> Result<Download, Failure> {
         let head = self.head(key, identity).await?;
         let first = First {
             etag: head.e_tag().unwrap_or_default().to_owned(),
@@ -80,20 +93,21 @@ impl Bucket {
         };
         Ok(Download {
             answer: answer_of(&head),
-            evidence: self.evidence_of(&head, identity),
+            evidence: self.evidence_of(&head, identity, cut),
             chunks: Chunks::Many(Ranges::new(self, key, identity, first)),
         })
     }
 
-    /// What the bucket says of a listed version, and promises about its bytes, without them: one
-    /// HEAD. An object overwritten since it was listed is [`Failure::Changed`].
+    /// What the bucket says of a listed version, and promises about its bytes, without them: by
+    /// HEADs. An object overwritten since it was listed is [`Failure::Changed`].
     pub async fn promise(
         &self,
         key: &ObjectKey,
         identity: &Identity,
     ) -> Result<(Answer, Evidence), Failure> {
+        let cut = self.cut(key, identity, Ask::First).await;
         let head = self.head(key, identity).await?;
-        Ok((answer_of(&head), self.evidence_of(&head, identity)))
+        Ok((answer_of(&head), self.evidence_of(&head, identity, cut)))
     }
 
     async fn head(
@@ -123,7 +137,7 @@ impl Bucket {
         }
     }
 
-    fn evidence_of(&self, output: &impl Facts, identity: &Identity) -> Evidence {
+    fn evidence_of(&self, output: &impl Facts, identity: &Identity, cut: Cut) -> Evidence {
         let kind = output.checksum_type().map(ChecksumType::as_str);
         Evidence {
             size: identity.size,
@@ -136,6 +150,9 @@ impl Bucket {
                     Some(Checksum::new(algorithm, value?, kind, &identity.etag))
                 })
                 .collect(),
+            cut,
+            claims: claims(|name| output.metadata()?.get(name).map(String::as_str)),
+            content_name: None,
         }
     }
 }
@@ -241,6 +258,7 @@ trait Facts {
     fn answer(&self) -> Answer;
     fn checksums(&self) -> [(Algorithm, Option<&str>); 5];
     fn checksum_type(&self) -> Option<&ChecksumType>;
+    fn metadata(&self) -> Option<&HashMap<String, String>>;
     /// Whether the ETag is known not to be an MD5: SSE-KMS and SSE-C (S3 API reference, "Object").
     fn etag_opaque(&self) -> bool;
 }
@@ -275,6 +293,9 @@ macro_rules! facts {
             }
             fn checksum_type(&self) -> Option<&ChecksumType> {
                 self.checksum_type()
+            }
+            fn metadata(&self) -> Option<&HashMap<String, String>> {
+                self.metadata()
             }
             fn etag_opaque(&self) -> bool {
                 self.sse_customer_algorithm().is_some()

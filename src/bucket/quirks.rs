@@ -64,7 +64,8 @@ pub const QUIRKS: [Quirk; 13] = [
     Quirk {
         what: "tells no checksums at all",
         seen: "Ceph 16, here",
-        so: "the ETag of an object in one part is its MD5; one in parts has its length only",
+        so: "the ETag of an object in one part is its MD5; one in parts is proven by its ETag \
+             where the part sizes that uploaders use make it",
     },
     Quirk {
         what: "a ranged answer tells no checksum, or a composite one without its `-N`",
@@ -93,13 +94,14 @@ pub const QUIRKS: [Quirk; 13] = [
     Quirk {
         what: "answers GetObjectAttributes with the object's bytes",
         seen: "Ceph 16 and Garage 2.5, here",
-        so: "never asks it: a HEAD tells the checksum",
+        so: "never asks it: a HEAD tells the checksum, and one for part 1 how the parts lie",
     },
     Quirk {
         what: "ignores `partNumber` on a HEAD or GET",
         seen: "Ceph 16 (HEAD and GET), moto (GET), here",
-        so: "never asks by part: ranges are cut by bytes, and each answer's `Content-Range` is \
-             checked",
+        so: "never fetches by part: ranges are cut by bytes, and each answer's `Content-Range` is \
+             checked. Where a HEAD for part 1 tells the whole, no other is asked in this run, and \
+             the part sizes that uploaders use are tried on the ETag",
     },
 ];
 
@@ -110,6 +112,7 @@ pub(super) struct Learnt {
     /// believed.
     no_checksum_mode: AtomicBool,
     etags_opaque: AtomicBool,
+    no_part_numbers: AtomicBool,
     belied: OnceLock<ObjectKey>,
 }
 
@@ -139,6 +142,18 @@ impl Learnt {
     /// Whether ETags that look like a digest may be none.
     pub(super) fn etags_opaque(&self) -> bool {
         self.etags_opaque.load(Ordering::Relaxed)
+    }
+
+    /// Whether asking for one part by its number is of no use.
+    pub(super) fn no_part_numbers(&self) -> bool {
+        self.no_part_numbers.load(Ordering::Relaxed)
+    }
+
+    /// A HEAD that asked for one part was answered for the whole.
+    pub(super) fn ignores_part_numbers(&self) {
+        if !self.no_part_numbers.swap(true, Ordering::Relaxed) {
+            log::info!("the server does not tell the parts of objects: not asked any more");
+        }
     }
 
     /// Whether the next request may wish for checksums.

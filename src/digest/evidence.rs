@@ -1,5 +1,9 @@
 //! What the bucket's answer promises about an object's bytes.
 
+use super::claims::Claim;
+use super::parts::Cut;
+use crate::object::Sha256;
+
 /// A checksum algorithm of `x-amz-checksum-*` (Amazon S3 User Guide, "Checking object integrity").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Algorithm {
@@ -82,6 +86,12 @@ pub struct Evidence {
     pub etag_opaque: bool,
     /// The checksums the answer carried.
     pub checksums: Vec<Checksum>,
+    /// Where the parts end, of an object that was uploaded in parts.
+    pub cut: Cut,
+    /// What the uploader wrote beside it.
+    pub claims: Vec<Claim>,
+    /// The SHA-256 that its name is, in a repository that names files after their content.
+    pub content_name: Option<Sha256>,
 }
 
 impl Evidence {
@@ -89,17 +99,37 @@ impl Evidence {
     /// uploaded in one part, and where nothing says that the ETag is opaque.
     pub fn etag_md5(&self) -> Option<String> {
         let digest = self.etag.len() == 32 && self.etag.bytes().all(|b| b.is_ascii_hexdigit());
-        (digest && !self.etag_opaque).then(|| self.etag.to_ascii_lowercase())
+        (digest && self.asks_etag()).then(|| self.etag.to_ascii_lowercase())
+    }
+
+    /// The claims that are worth their digests: none where the name proves more for less.
+    pub fn claims(&self) -> impl Iterator<Item = &Claim> {
+        let asked = self.content_name.is_none();
+        self.claims.iter().filter(move |_| asked)
+    }
+
+    /// Whether the ETag is worth an MD5 of the bytes: not where it is opaque, and not where the
+    /// name proves more for less.
+    fn asks_etag(&self) -> bool {
+        !self.etag_opaque && self.content_name.is_none()
+    }
+
+    /// The number of parts that the ETag is made of, for an object that was uploaded in parts, and
+    /// where nothing says that the ETag is opaque.
+    pub fn etag_parts(&self) -> Option<u32> {
+        parts_of(&self.etag).filter(|_| self.asks_etag())
     }
 }
 
 /// The number of parts that a multipart ETag (`<32 hex>-N`) names.
-fn parts_of(etag: &str) -> Option<u32> {
+pub fn parts_of(etag: &str) -> Option<u32> {
     let (digest, parts) = etag.split_once('-')?;
-    if digest.len() != 32 {
-        return None;
-    }
-    parts.parse().ok()
+    let digest = digest.len() == 32 && digest.bytes().all(|b| b.is_ascii_hexdigit());
+    // S3 takes 10,000 parts at most (S3 User Guide, "Multipart upload limits").
+    parts
+        .parse()
+        .ok()
+        .filter(|n| digest && (1..=10_000).contains(n))
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! The hashing pass: SHA-256 of every byte, plus whatever the evidence calls for.
 
+use super::claims::Claimed;
 use super::evidence::{Algorithm, Checksum, Evidence};
+use super::parts::{PartDigests, PartHasher};
+use super::running::Running;
 use crate::object::Sha256;
 use data_encoding::{BASE64, HEXLOWER};
 use md5::Digest as _;
@@ -15,8 +18,9 @@ pub struct Hasher {
     bytes: u64,
     sha256: ring::digest::Context,
     md5: Option<md5::Md5>,
-    sha1: Option<ring::digest::Context>,
-    crcs: Vec<(Algorithm, crc_fast::Digest)>,
+    checksums: Vec<(Algorithm, Running)>,
+    claimed: Vec<(Claimed, Running)>,
+    parts: Vec<PartHasher>,
 }
 
 /// What a [`Hasher`] found.
@@ -30,6 +34,25 @@ pub struct Digests {
     pub md5: Option<String>,
     /// The checksums that were asked for, base64.
     pub checksums: Vec<(Algorithm, String)>,
+    /// The digests that only claims asked for, in lower-case hex.
+    pub claimed: Vec<(Claimed, String)>,
+    /// What ETag and composite checksums would be, for each way in which the parts may lie.
+    pub parts: Vec<PartDigests>,
+}
+
+impl Digests {
+    /// The digest of this kind in lower-case hex, where it was asked for.
+    pub(super) fn claimed(&self, kind: Claimed) -> Option<String> {
+        match kind {
+            Claimed::Md5 => self.md5.clone(),
+            Claimed::Sha256 => Some(self.sha256.to_string()),
+            Claimed::Sha1 | Claimed::Sha512 => {
+                let mut ours = self.claimed.iter();
+                let found = ours.find(|(ours, _)| *ours == kind);
+                found.map(|(_, digest)| digest.clone())
+            }
+        }
+    }
 }
 
 impl Hasher {
@@ -44,22 +67,27 @@ impl Hasher {
         let under_another_name = |algorithm| {
             algorithm == Algorithm::Crc32 && evidence.checksums.iter().any(Checksum::may_be_crc32)
         };
-        let crcs = [
-            (Algorithm::Crc32, crc_fast::CrcAlgorithm::Crc32IsoHdlc),
-            (Algorithm::Crc32c, crc_fast::CrcAlgorithm::Crc32Iscsi),
-            (Algorithm::Crc64Nvme, crc_fast::CrcAlgorithm::Crc64Nvme),
+        // SHA-256 is there anyhow.
+        let others = [
+            Algorithm::Crc32,
+            Algorithm::Crc32c,
+            Algorithm::Crc64Nvme,
+            Algorithm::Sha1,
         ];
+        let claims = |kind| evidence.claims().any(|claim| claim.kind == kind);
+        let sha1 = claims(Claimed::Sha1).then(|| (Claimed::Sha1, Running::new(Algorithm::Sha1)));
+        let sha512 = claims(Claimed::Sha512).then(|| (Claimed::Sha512, Running::sha512()));
         Self {
             bytes: 0,
             sha256: ring::digest::Context::new(&ring::digest::SHA256),
-            md5: evidence.etag_md5().map(|_| md5::Md5::new()),
-            sha1: wants(Algorithm::Sha1)
-                .then(|| ring::digest::Context::new(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY)),
-            crcs: crcs
+            md5: (evidence.etag_md5().is_some() || claims(Claimed::Md5)).then(md5::Md5::new),
+            checksums: others
                 .into_iter()
-                .filter(|(algorithm, _)| wants(*algorithm) || under_another_name(*algorithm))
-                .map(|(algorithm, crc)| (algorithm, crc_fast::Digest::new(crc)))
+                .filter(|algorithm| wants(*algorithm) || under_another_name(*algorithm))
+                .map(|algorithm| (algorithm, Running::new(algorithm)))
                 .collect(),
+            claimed: sha1.into_iter().chain(sha512).collect(),
+            parts: PartHasher::all(evidence),
         }
     }
 
@@ -70,11 +98,14 @@ impl Hasher {
         if let Some(md5) = &mut self.md5 {
             md5.update(bytes);
         }
-        if let Some(sha1) = &mut self.sha1 {
-            sha1.update(bytes);
+        for (_, checksum) in &mut self.checksums {
+            checksum.update(bytes);
         }
-        for (_, crc) in &mut self.crcs {
-            crc.update(bytes);
+        for (_, digest) in &mut self.claimed {
+            digest.update(bytes);
+        }
+        for layout in &mut self.parts {
+            layout.update(bytes);
         }
     }
 
@@ -91,25 +122,23 @@ impl Hasher {
     /// The digests of all bytes.
     pub fn finish(self) -> Digests {
         let sha256 = finish_sha256(self.sha256);
-        let mut checksums: Vec<(Algorithm, String)> = Vec::new();
-        for (algorithm, crc) in self.crcs {
-            let value = crc.finalize().to_be_bytes();
-            // CRC-32 values sit in the low half.
-            let value = match algorithm {
-                Algorithm::Crc64Nvme => &value[..],
-                _ => value.get(4..).unwrap_or_default(),
-            };
-            checksums.push((algorithm, BASE64.encode(value)));
-        }
-        if let Some(sha1) = self.sha1 {
-            checksums.push((Algorithm::Sha1, BASE64.encode(sha1.finish().as_ref())));
-        }
+        let mut checksums: Vec<(Algorithm, String)> = self
+            .checksums
+            .into_iter()
+            .map(|(algorithm, checksum)| (algorithm, checksum.finish_base64()))
+            .collect();
         checksums.push((Algorithm::Sha256, BASE64.encode(&sha256.0)));
         Digests {
             bytes: self.bytes,
             sha256,
             md5: self.md5.map(|md5| HEXLOWER.encode(&md5.finalize())),
             checksums,
+            claimed: self
+                .claimed
+                .into_iter()
+                .map(|(kind, digest)| (kind, HEXLOWER.encode(&digest.finish())))
+                .collect(),
+            parts: self.parts.into_iter().map(PartHasher::finish).collect(),
         }
     }
 }
@@ -144,6 +173,7 @@ mod tests {
                 .into_iter()
                 .map(|a| Checksum::new(a, "x", Some("FULL_OBJECT"), ""))
                 .collect(),
+            ..Evidence::default()
         };
         let mut hasher = Hasher::new(&evidence);
         hasher.update(b"1234");

@@ -1,7 +1,8 @@
 //! Comparing what came with what was promised.
 
-use super::evidence::{Algorithm, Evidence};
+use super::evidence::{Algorithm, Evidence, parts_of};
 use super::hasher::Digests;
+use super::parts::{Cut, PartDigests};
 use crate::object::{Answer, EvidenceClass, Identity, ObjectKey, Proof, Sha256, Verdict};
 
 /// Whose bytes are being proven, and where they lie until then.
@@ -60,7 +61,8 @@ macro_rules! carries_proof {
 }
 
 impl Verified {
-    /// Whether an ETag that `evidence` takes for an MD5 is none, as a checksum that holds shows.
+    /// Whether an ETag that `evidence` takes for an MD5 is none, as a checksum that holds shows. One
+    /// made of parts is not asked: its parts may lie otherwise than we were told.
     pub fn belies_etag(&self, evidence: &Evidence) -> bool {
         let silent = |p: &Proof| p.name == "etag-md5" && p.verdict == Verdict::Silent;
         evidence.etag_md5().is_some() && self.proofs.iter().any(silent)
@@ -80,10 +82,14 @@ carries_proof! {
 /// Compares what came with what was promised.
 ///
 /// - The length must be the one listed.
-/// - Full-object checksums must hold. Composite ones are silent: they are not checksums of the
-///   body. The CRC-32 of the bytes under another CRC's name is taken for the CRC-32 that it is.
-/// - An ETag that looks like an MD5 must hold, unless a checksum holds: then it is the ETag that
-///   is no digest, and it falls silent.
+/// - Full-object checksums must hold. The CRC-32 of the bytes under another CRC's name is taken
+///   for the CRC-32 that it is.
+/// - Composite checksums, and ETags of objects in parts, must hold where the bucket told how the
+///   parts lie; where that is a guess they can hold, and are silent otherwise.
+/// - What the uploader claims must hold, unless the bucket's own evidence does: then the claim is
+///   about other bytes, and silent.
+/// - The name of a file in a repository that names files after their content must be its SHA-256.
+/// - An ETag that fails where a checksum holds is the ETag that is no digest, and falls silent.
 pub fn prove(subject: Subject, digests: Digests, evidence: &Evidence) -> Proven {
     let proofs = weigh(&digests, evidence);
     let failed = proofs.iter().any(|p| p.verdict == Verdict::Fails);
@@ -127,6 +133,14 @@ fn weigh(digests: &Digests, evidence: &Evidence) -> Vec<Proof> {
         expected: evidence.size.to_string(),
         verdict: verdict(evidence.size == digests.bytes),
     }];
+    if let Some(name) = evidence.content_name {
+        proofs.push(Proof {
+            class: EvidenceClass::ContentName,
+            name: "content-name".into(),
+            expected: name.to_string(),
+            verdict: verdict(name == digests.sha256),
+        });
+    }
     let ours = |algorithm| {
         let mut ours = digests.checksums.iter();
         ours.find(|(a, _)| *a == algorithm).map(|(_, value)| value)
@@ -137,13 +151,14 @@ fn weigh(digests: &Digests, evidence: &Evidence) -> Vec<Proof> {
             true => Algorithm::Crc32,
             false => checksum.algorithm,
         };
+        let whole = checksum.full_object && ours(algorithm).is_some();
         proofs.push(Proof {
             class: EvidenceClass::Provider,
             name: algorithm.name().into(),
             expected: checksum.value.clone(),
-            verdict: match checksum.full_object && ours(algorithm).is_some() {
+            verdict: match whole {
                 true => verdict(is(algorithm)),
-                false => Verdict::Silent,
+                false => of_parts(digests, evidence, |part| part.makes(checksum)),
             },
         });
     }
@@ -151,22 +166,56 @@ fn weigh(digests: &Digests, evidence: &Evidence) -> Vec<Proof> {
         .iter()
         .any(|p| p.class == EvidenceClass::Provider && p.verdict == Verdict::Holds);
     if !evidence.etag.is_empty() {
-        let holds = evidence
-            .etag_md5()
-            .zip(digests.md5.as_ref())
-            .map(|(promised, ours)| promised == *ours);
+        let (name, found) = match (evidence.etag_md5(), evidence.etag_parts()) {
+            (None, Some(_)) => (
+                "etag-parts",
+                of_parts(digests, evidence, |part| part.has_etag(&evidence.etag)),
+            ),
+            (Some(promised), _) => ("etag-md5", verdict(digests.md5.as_ref() == Some(&promised))),
+            (None, None) if parts_of(&evidence.etag).is_some() => ("etag-parts", Verdict::Silent),
+            (None, None) => ("etag-md5", Verdict::Silent),
+        };
         proofs.push(Proof {
             class: EvidenceClass::Provider,
-            name: "etag-md5".into(),
+            name: name.into(),
             expected: evidence.etag.clone(),
-            verdict: match holds {
-                Some(true) => Verdict::Holds,
-                Some(false) if !checksum_holds => Verdict::Fails,
-                Some(false) | None => Verdict::Silent,
+            verdict: match found {
+                Verdict::Fails if checksum_holds => Verdict::Silent,
+                found => found,
+            },
+        });
+    }
+    let proven = proofs
+        .iter()
+        .any(|p| p.class <= EvidenceClass::Provider && p.verdict == Verdict::Holds);
+    for claim in evidence.claims() {
+        proofs.push(Proof {
+            class: EvidenceClass::UploaderClaim,
+            name: claim.name.into(),
+            expected: claim.value.clone(),
+            verdict: match digests.claimed(claim.kind).as_ref() == Some(&claim.value) {
+                true => Verdict::Holds,
+                // It describes other bytes: those before encryption, for one (`s3cmd --encrypt`).
+                false if proven => Verdict::Silent,
+                false => Verdict::Fails,
             },
         });
     }
     proofs
+}
+
+/// Whether one of the ways in which the parts may lie `makes` what was promised. Where the bucket
+/// told how they lie, that is the only one; where we guess, a miss says nothing.
+fn of_parts(
+    digests: &Digests,
+    evidence: &Evidence,
+    makes: impl Fn(&PartDigests) -> bool,
+) -> Verdict {
+    match (digests.parts.iter().any(makes), &evidence.cut) {
+        (true, _) => Verdict::Holds,
+        (false, Cut::Told(_)) => Verdict::Fails,
+        (false, Cut::Maybe(_) | Cut::Unknown) => Verdict::Silent,
+    }
 }
 
 #[cfg(test)]
@@ -195,6 +244,7 @@ mod tests {
                     full_object: *full,
                 })
                 .collect(),
+            ..Evidence::default()
         };
         let mut hasher = Hasher::new(&evidence);
         hasher.update(b"123456789");

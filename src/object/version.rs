@@ -130,7 +130,7 @@ pub enum Verdict {
     Holds,
     /// The bytes are not what it says.
     Fails,
-    /// It says nothing about these bytes (an opaque ETag, a composite checksum).
+    /// It says nothing about these bytes (an opaque ETag, parts that nobody knows the ends of).
     Silent,
 }
 
@@ -139,7 +139,9 @@ pub enum Verdict {
 pub struct Proof {
     /// Its class.
     pub class: EvidenceClass,
-    /// Its name: `length`, `etag-md5`, `crc32`, `crc32c`, `crc64nvme`, `sha1`, `sha256`.
+    /// Its name: `length`, `etag-md5`, `etag-parts` (of an object in parts), `crc32`, `crc32c`,
+    /// `crc64nvme`, `sha1`, `sha256`, `content-name`; of metadata its name
+    /// (`md5chksum`, `s3cmd-attrs`, …).
     pub name: String,
     /// What it expected, as the bucket wrote it.
     pub expected: String,

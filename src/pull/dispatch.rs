@@ -1,7 +1,7 @@
 //! Takes rows of the plan in order and keeps transfers under way, as long as that makes sense.
 
 use super::plan::archived;
-use super::transfer::{Fetched, Transfer};
+use super::transfer::{Fetched, Named, Transfer};
 use crate::catalogue::Catalogue;
 use crate::config::LimitsConfig;
 use crate::error::{Kind, Result};
@@ -311,22 +311,36 @@ impl Dispatcher {
 
     /// One object's transfer, as a task of its own.
     fn one(&self, row: i64, change: Change) -> Result<impl Future<Output = ()> + Send + 'static> {
-        let restic = match formats::restic_lock(&change.key) {
-            Some(config) => {
-                let source: &SourceName = &self.transfer.source;
-                self.plan.plan_has(source, config.as_str())?
-                    || self.plan.latest_of(source, config.as_str())?.is_some()
-            }
-            None => false,
-        };
+        let named = self.named(&change.key)?;
         let (transfer, out, tally) = (self.transfer.clone(), self.out.clone(), self.tally.clone());
         Ok(async move {
             let (key, bytes) = (change.key.clone(), change.identity.size);
-            let fetched = transfer.fetch(change, restic).await;
+            let fetched = transfer.fetch(change, named).await;
             tally.count(&fetched, &key, row, bytes);
             transfer.reporter.report(&Event::Finished(&key));
             // A closed channel means that the drive failed: that is said elsewhere.
             let _ = out.send(fetched).await;
         })
+    }
+
+    /// What a key's name says, if its source holds the repository that it would be of.
+    fn named(&self, key: &ObjectKey) -> Result<Named> {
+        if let Some(config) = formats::restic_lock(key) {
+            return Ok(match self.holds(&config)? {
+                true => Named::Lock,
+                false => Named::Freely,
+            });
+        }
+        Ok(match formats::content_name(key) {
+            Some(name) if self.holds(&name.config)? => Named::Content(name.sha256),
+            _ => Named::Freely,
+        })
+    }
+
+    /// Whether a key of the source is stored or planned.
+    fn holds(&self, key: &ObjectKey) -> Result<bool> {
+        let source: &SourceName = &self.transfer.source;
+        Ok(self.plan.plan_has(source, key.as_str())?
+            || self.plan.latest_of(source, key.as_str())?.is_some())
     }
 }

@@ -1,11 +1,11 @@
 //! One object's way from the bucket into `incoming/`, proven.
 
 use super::plan::archived;
-use crate::bucket::{Bucket, Download, Failure};
+use crate::bucket::{Ask, Bucket, Download, Failure};
 use crate::digest::{Contradiction, Evidence, Hasher, Proven, Subject, Verified, prove};
 use crate::error::{Error, Kind, Result};
 use crate::formats;
-use crate::object::{Change, Clock, Fact, Identity, SourceName, State, Why};
+use crate::object::{Change, Clock, Fact, Identity, Sha256, SourceName, State, Why};
 use crate::outcome::{Event, Reporter, Stop};
 use crate::store::{Incoming, Reserved, Space, Staging};
 use std::sync::Arc;
@@ -29,6 +29,17 @@ pub(super) enum Fetched {
     Interrupted,
     /// The drive failed: nothing more can be stored.
     Drive(Error),
+}
+
+/// What an object's name says where its source holds the repository that the name is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// Nothing.
+    Freely,
+    /// A lock: recorded, never stored.
+    Lock,
+    /// The SHA-256 of the bytes.
+    Content(Sha256),
 }
 
 /// What every transfer of a run needs. Cloned freely.
@@ -63,7 +74,7 @@ const GATHER: usize = 256 << 10;
 
 impl Transfer {
     /// Fetches what `change` asks for; never fails the run by itself.
-    pub(super) async fn fetch(&self, change: Change, restic: bool) -> Fetched {
+    pub(super) async fn fetch(&self, change: Change, named: Named) -> Fetched {
         let note = |state| {
             Fetched::Fact(Fact::Noted {
                 key: change.key.clone(),
@@ -79,7 +90,7 @@ impl Transfer {
                 at: self.clock.now(),
             });
         }
-        if restic && change.identity.size <= formats::RESTIC_LOCK_MAX {
+        if named == Named::Lock && change.identity.size <= formats::RESTIC_LOCK_MAX {
             return note(State::Skipped);
         }
         if archived(change.storage_class.as_deref()) {
@@ -90,7 +101,7 @@ impl Transfer {
             Ok(room) => room,
             Err(full) => return Fetched::Failed(change, full),
         };
-        match self.until_settled(&change).await {
+        match self.until_settled(&change, named).await {
             Ok(Proven::Verified(verified)) => Fetched::Verified(verified),
             Ok(Proven::Contradicted(contradiction)) => Fetched::Contradicted(contradiction),
             Err(Miss::Stopped) => Fetched::Interrupted,
@@ -124,11 +135,17 @@ impl Transfer {
     }
 
     /// Tries until the bytes are proven, contradicted twice, or beyond reach.
-    async fn until_settled(&self, change: &Change) -> Result<Proven, Miss> {
+    async fn until_settled(&self, change: &Change, named: Named) -> Result<Proven, Miss> {
         let attempts = self.bucket.tuning().attempts;
         let (mut tries, mut contradicted) = (1, false);
         loop {
-            match self.once(change).await {
+            // What did not come out right may have been uploaded in parts that are not alike.
+            let ask = match (named, contradicted) {
+                (Named::Content(_), _) => Ask::Nothing,
+                (_, true) => Ask::Each,
+                (_, false) => Ask::First,
+            };
+            match self.once(change, named, ask).await {
                 // A mismatch is fetched once more before it means anything: a line or a proxy
                 // can spoil bytes, and then the second ones differ.
                 Ok(Proven::Contradicted(_)) if !contradicted => {
@@ -158,14 +175,17 @@ impl Transfer {
     }
 
     /// One download from beginning (or watermark) to end.
-    async fn once(&self, change: &Change) -> Result<Proven, Miss> {
+    async fn once(&self, change: &Change, named: Named, ask: Ask) -> Result<Proven, Miss> {
         let (key, identity) = (&change.key, &change.identity);
         let mut download = tokio::select! {
-            opened = self.bucket.open(key, identity) => opened?,
+            opened = self.bucket.open(key, identity, ask) => opened?,
             () = self.stop.wait() => return Err(Miss::Stopped),
         };
         let id = Incoming::id_of(&self.source, key, identity);
-        let evidence = download.evidence().clone();
+        let mut evidence = download.evidence().clone();
+        if let Named::Content(sha256) = named {
+            evidence.content_name = Some(sha256);
+        }
         let mut sink = Sink::new(self.incoming.clone(), id, evidence.clone());
         if self.in_ranges(identity) {
             sink = self.resume(sink, identity, &mut download).await?;

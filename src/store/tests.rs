@@ -142,9 +142,8 @@ fn proven(source: &SourceStore, name: &str, content: &str, second: i64, listed: 
     };
     let evidence = Evidence {
         size: listed,
-        etag: String::new(),
         etag_opaque: true,
-        checksums: Vec::new(),
+        ..Evidence::default()
     };
     let id = Incoming::id_of(&www(), &key(name), &identity);
     let mut staging = source.incoming().create(&id).unwrap();

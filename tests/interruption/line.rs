@@ -2,7 +2,7 @@
 
 use crate::support::Embedded;
 use crate::{NEVER, heal, last_run, latest, listed, pattern};
-use offsite::bucket::{Bucket, Failure, Floor, Tuning};
+use offsite::bucket::{Ask, Bucket, Failure, Floor, Tuning};
 use offsite::config::Config;
 use offsite::credentials::Credentials;
 use offsite::demo::bucket::{Fault, Faults, READER, Refusal, Trickle};
@@ -201,7 +201,9 @@ fn download(client: &Bucket) -> Result<Vec<u8>, Failure> {
     runtime.block_on(async {
         let page = client.list().next().await.unwrap().unwrap();
         let object = &page.objects[0];
-        let mut download = client.open(&object.key, &object.identity).await?;
+        let mut download = client
+            .open(&object.key, &object.identity, Ask::First)
+            .await?;
         let mut bytes = Vec::new();
         while let Some(chunk) = download.next().await? {
             bytes.extend(chunk);

@@ -217,26 +217,26 @@ fn what_each_kind_of_upload_lets_us_prove() {
         (
             "in parts",
             in_parts(None, false),
-            Length,
-            &[("etag-md5", Silent)],
+            Provider,
+            &[("etag-parts", Holds)],
         ),
         (
             "in parts, composite",
             in_parts(Some(Sha256), false),
-            Length,
-            &[("sha256", Silent), ("etag-md5", Silent)],
+            Provider,
+            &[("sha256", Holds), ("etag-parts", Holds)],
         ),
         (
             "in parts, over the whole",
             in_parts(Some(Crc32), true),
             Provider,
-            &[("crc32", Holds), ("etag-md5", Silent)],
+            &[("crc32", Holds), ("etag-parts", Holds)],
         ),
         (
             "in parts, the default of today",
             in_parts(Some(Crc64Nvme), false),
             Provider,
-            &[("crc64nvme", Holds), ("etag-md5", Silent)],
+            &[("crc64nvme", Holds), ("etag-parts", Holds)],
         ),
     ] {
         let mut nights = Nights::new();

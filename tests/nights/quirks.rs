@@ -2,7 +2,7 @@
 
 use crate::support::Nights;
 use crate::support::nights::ms_after;
-use offsite::bucket::Bucket;
+use offsite::bucket::{Ask, Bucket};
 use offsite::credentials::Credentials;
 use offsite::demo::bucket::{Checksum, Encryption, Fault, Faults, PutOptions, READER};
 use offsite::object::{EvidenceClass, Verdict};
@@ -72,7 +72,11 @@ fn an_object_that_is_refused_with_and_without_the_wish_does_not_end_it() {
         .unwrap();
     runtime.block_on(async {
         let objects = bucket.list().next().await.unwrap().unwrap().objects;
-        let open = async |n: usize| bucket.open(&objects[n].key, &objects[n].identity).await;
+        let open = async |n: usize| {
+            bucket
+                .open(&objects[n].key, &objects[n].identity, Ask::First)
+                .await
+        };
         open(0).await.expect_err("nobody has its key");
         assert_eq!(nights.asked("HeadObject"), 2);
         let download = open(1).await.unwrap();

@@ -36,6 +36,8 @@ pub struct Faults {
     pub opaque_etags: bool,
     /// Requests that wish for checksums are refused with 400, as Backblaze B2 did.
     pub no_checksum_mode: bool,
+    /// `partNumber` is ignored, as Ceph does: the answer is about the whole object.
+    pub no_part_numbers: bool,
     /// Listings give last-modified to the millisecond, as Ceph and Garage do; S3 gives whole
     /// seconds.
     pub milliseconds: bool,

@@ -173,6 +173,7 @@ fn find(state: &State, input: &GetObjectInput) -> S3Result<Found> {
             "Unsupported header 'x-amz-checksum-mode' received for this API call."
         ));
     }
+    let number = input.part_number.filter(|_| !state.faults.no_part_numbers);
     let version = version(state, &input.key, input.version_id.as_deref())?;
     let Some(object) = &version.object else {
         return Err(marker(version, input.version_id.is_some()));
@@ -186,7 +187,7 @@ fn find(state: &State, input: &GetObjectInput) -> S3Result<Found> {
             "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object."
         ));
     }
-    let (span, partial) = span(object, input)?;
+    let (span, partial) = span(object, input, number)?;
     let wants_checksums = input
         .checksum_mode
         .as_ref()
@@ -196,7 +197,7 @@ fn find(state: &State, input: &GetObjectInput) -> S3Result<Found> {
         at: version.at,
         etag,
         partial,
-        by_part: input.part_number.is_some(),
+        by_part: number.is_some(),
         checksums: if wants_checksums && !partial {
             object.checksums()
         } else {
@@ -270,8 +271,12 @@ fn check_conditions(
 }
 
 /// The bytes that are asked for, and whether the request named a part of them.
-fn span(object: &Stored, input: &GetObjectInput) -> S3Result<(Span<u64>, bool)> {
-    match (&input.range, input.part_number) {
+fn span(
+    object: &Stored,
+    input: &GetObjectInput,
+    part_number: Option<i32>,
+) -> S3Result<(Span<u64>, bool)> {
+    match (&input.range, part_number) {
         (None, None) => Ok((0..object.len(), false)),
         (Some(_), Some(_)) => Err(s3_error!(
             InvalidRequest,

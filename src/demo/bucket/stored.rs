@@ -17,6 +17,8 @@ pub struct PutOptions {
     /// Bytes of a part where the object came by multipart upload: the ETag becomes the MD5 of
     /// the parts' MD5s with `-N`.
     pub part_size: Option<usize>,
+    /// Bytes of the first part where it is not like the others.
+    pub first_part: Option<usize>,
     /// Keep the checksum of a multipart object over all of it (CRC32 and CRC32C leave the choice)
     /// instead of one over the parts' checksums with `-N`.
     pub full_object: bool,
@@ -114,6 +116,7 @@ static PLAIN: PutOptions = PutOptions {
     metadata: BTreeMap::new(),
     checksum: None,
     part_size: None,
+    first_part: None,
     full_object: false,
     storage_class: None,
     encryption: None,
@@ -124,8 +127,8 @@ static PLAIN: PutOptions = PutOptions {
 impl Stored {
     pub(super) fn new(bytes: Vec<u8>, options: PutOptions) -> Self {
         let parts: Vec<&[u8]> = match options.part_size {
-            Some(size) if !bytes.is_empty() => bytes.chunks(size.max(1)).collect(),
-            _ => vec![bytes.as_slice()],
+            Some(size) => cut(&bytes, options.first_part.unwrap_or(size), size),
+            None => vec![bytes.as_slice()],
         };
         let multipart = options.part_size.map(|_| parts.as_slice());
         let etag = options
@@ -178,20 +181,26 @@ impl Stored {
 
     /// How many parts the object came in, where it came by multipart upload.
     pub(super) fn parts(&self) -> Option<u64> {
-        let size = self.options().part_size?.max(1) as u64;
-        Some(self.len().div_ceil(size).max(1))
+        self.options().part_size?;
+        (1..)
+            .take_while(|number| self.part(*number).is_some())
+            .last()
     }
 
     /// The bytes that part `number` (from 1) holds; an object put in one piece has one part.
     pub(super) fn part(&self, number: u64) -> Option<Range<u64>> {
-        let size = self
-            .options()
+        let options = self.options();
+        let size = options
             .part_size
             .map_or(self.len(), |size| size.max(1) as u64);
-        let index = number.checked_sub(1)?;
-        let inside = index < self.parts().unwrap_or(1);
-        let start = index.checked_mul(size)?;
-        inside.then(|| start..start.saturating_add(size).min(self.len()))
+        let first = options.first_part.map_or(size, |first| first as u64);
+        let start = match number.checked_sub(1)? {
+            0 => 0,
+            before => first.checked_add(size.checked_mul(before - 1)?)?,
+        };
+        let length = if number == 1 { first } else { size };
+        let inside = number == 1 || start < self.len();
+        inside.then(|| start..start.saturating_add(length).min(self.len()))
     }
 
     pub(super) fn storage_class(&self) -> &str {
@@ -204,6 +213,14 @@ impl Stored {
     pub(super) fn is_archived(&self) -> bool {
         matches!(self.storage_class(), "GLACIER" | "DEEP_ARCHIVE")
     }
+}
+
+/// Parts of `size` bytes after one of `first`; an empty object has one part.
+fn cut(bytes: &[u8], first: usize, size: usize) -> Vec<&[u8]> {
+    let (head, rest) = bytes.split_at(first.min(bytes.len()));
+    std::iter::once(head)
+        .chain(rest.chunks(size.max(1)))
+        .collect()
 }
 
 fn clamp(at: u64, len: usize) -> usize {

@@ -166,7 +166,9 @@ impl Prover {
                 incoming.make_readable(&staged);
                 return Ok((verified, original));
             }
-            Proven::Verified(_) => No::Unproven(nothing_but_length(&identity.etag)),
+            Proven::Verified(_) => No::Unproven(
+                "the bucket promises nothing about its object's bytes but the length".to_owned(),
+            ),
             Proven::Contradicted(found) => {
                 let failed = |p: &&Proof| p.verdict == Verdict::Fails;
                 let names: Vec<&str> = found
@@ -253,16 +255,6 @@ impl Failures {
 fn why(path: String, error: &Error) -> Stays {
     let why = error.to_string();
     Stays { path, why }
-}
-
-fn nothing_but_length(etag: &str) -> String {
-    let parts = etag.split_once('-').map(|(_, parts)| parts);
-    match parts.and_then(|parts| parts.parse::<u32>().ok()) {
-        Some(parts) => format!(
-            "its object came in {parts} parts and has no checksum of the whole: the ETag of such a one proves no file yet"
-        ),
-        None => "the bucket promises nothing about its object's bytes but the length".to_owned(),
-    }
 }
 
 /// A failure in words, and the error where another object would fail alike.

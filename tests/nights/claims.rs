@@ -1,0 +1,192 @@
+//! What uploaders and names say of the bytes: metadata, and repositories that name files after
+//! their content.
+
+use crate::support::Nights;
+use data_encoding::{BASE64, HEXLOWER};
+use md5::Digest as _;
+use offsite::demo::bucket::{Encryption, Fault, PutOptions};
+use offsite::object::{EvidenceClass, Sha256, State, Verdict};
+
+const KEY: &str = "site.tar.gpg";
+const GOOD: &[u8] = b"the bytes that were uploaded";
+
+/// An object of which the bucket itself says nothing, with one piece of metadata.
+fn claimed(name: &str, value: String) -> PutOptions {
+    PutOptions {
+        metadata: [(name.to_owned(), value)].into(),
+        encryption: Some(Encryption::Kms("a-key".to_owned())),
+        ..PutOptions::default()
+    }
+}
+
+fn proof(nights: &Nights, key: &str, name: &str) -> Option<Verdict> {
+    let newest = nights.versions(key).swap_remove(0);
+    let mut proofs = newest.proofs.into_iter();
+    proofs
+        .find(|proof| proof.name == name)
+        .map(|proof| proof.verdict)
+}
+
+/// Each kind of claim as its uploader writes it.
+fn kinds() -> Vec<(&'static str, String)> {
+    let md5 = md5::Md5::digest(GOOD);
+    let sha = |kind| ring::digest::digest(kind, GOOD);
+    vec![
+        ("md5chksum", BASE64.encode(&md5)),
+        ("md5", HEXLOWER.encode(&md5)),
+        (
+            "sha1",
+            HEXLOWER.encode(sha(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY).as_ref()),
+        ),
+        ("sha256", BASE64.encode(sha(&ring::digest::SHA256).as_ref())),
+        (
+            "sha512",
+            HEXLOWER.encode(sha(&ring::digest::SHA512).as_ref()),
+        ),
+        (
+            "s3cmd-attrs",
+            format!("mode:33188/md5:{}/uid:0", HEXLOWER.encode(&md5)),
+        ),
+    ]
+}
+
+#[test]
+fn p4_each_claim_alone_catches_a_flipped_bit() {
+    for (name, value) in kinds() {
+        let mut nights = Nights::new();
+        let options = claimed(name, value);
+        nights.bucket.put_with(KEY, GOOD, options.clone());
+        assert_eq!(nights.night().open_alarms, 0, "{name}");
+        assert_eq!(proof(&nights, KEY, name), Some(Verdict::Holds), "{name}");
+        let class = nights.versions(KEY)[0].evidence;
+        assert_eq!(class, Some(EvidenceClass::UploaderClaim), "{name}");
+
+        for place in [0, 13, GOOD.len() as u64 - 1] {
+            let key = format!("{place}-{KEY}");
+            nights.bucket.put_with(&key, GOOD, options.clone());
+            nights
+                .bucket
+                .with_faults(|f| f.flip = Some(Fault::new(place)));
+            nights.night();
+            assert_eq!(
+                nights.versions(&key)[0].state,
+                State::Quarantined,
+                "{name} {place}"
+            );
+            assert_eq!(
+                proof(&nights, &key, name),
+                Some(Verdict::Fails),
+                "{name} {place}"
+            );
+        }
+    }
+}
+
+/// `s3cmd --encrypt` writes the MD5 of what it encrypted.
+#[test]
+fn p5_a_claim_about_other_bytes_is_no_alarm_where_the_bucket_proves_these() {
+    let mut nights = Nights::new();
+    let options = PutOptions {
+        metadata: [(
+            "s3cmd-attrs".to_owned(),
+            "md5:25f9e794323b453885f5181f1b624d0b".to_owned(),
+        )]
+        .into(),
+        ..PutOptions::default()
+    };
+    nights.bucket.put_with(KEY, GOOD, options);
+    assert_eq!(nights.night().open_alarms, 0);
+    assert_eq!(proof(&nights, KEY, "s3cmd-attrs"), Some(Verdict::Silent));
+    assert_eq!(
+        nights.versions(KEY)[0].evidence,
+        Some(EvidenceClass::Provider)
+    );
+}
+
+/// A repository whose files are named after their content, each by a bucket that says nothing.
+#[test]
+fn p4_the_name_alone_proves_a_repositorys_files() {
+    let kms = || PutOptions {
+        encryption: Some(Encryption::Kms("a-key".to_owned())),
+        ..PutOptions::default()
+    };
+    let name = Sha256(
+        ring::digest::digest(&ring::digest::SHA256, GOOD)
+            .as_ref()
+            .try_into()
+            .unwrap(),
+    );
+    let hex = name.to_string();
+    let key = |folder: &str| format!("repo/{folder}/{hex}");
+    let pack = key(&format!("data/{}", &hex[..2]));
+    let mut nights = Nights::new();
+    nights
+        .bucket
+        .put("repo/config", "the repository's settings");
+    for key in [&pack, &key("index"), &key("snapshots"), &key("keys")] {
+        nights.bucket.put_with(key, GOOD, kms());
+    }
+    // The same names where no repository is say nothing.
+    let elsewhere = format!("index/{hex}");
+    nights.bucket.put_with(&elsewhere, "other bytes", kms());
+    assert_eq!(nights.night().open_alarms, 0);
+    for key in [&pack, &key("index"), &key("snapshots"), &key("keys")] {
+        assert_eq!(
+            proof(&nights, key, "content-name"),
+            Some(Verdict::Holds),
+            "{key}"
+        );
+        assert_eq!(
+            nights.versions(key)[0].evidence,
+            Some(EvidenceClass::ContentName)
+        );
+    }
+    assert_eq!(proof(&nights, &elsewhere, "content-name"), None);
+
+    let next = b"the next pack's bytes";
+    let hex = HEXLOWER.encode(ring::digest::digest(&ring::digest::SHA256, next).as_ref());
+    let pack = format!("repo/data/{}/{hex}", &hex[..2]);
+    for place in 0..next.len() as u64 {
+        nights.bucket.put_with(&pack, next.as_slice(), kms());
+        nights
+            .bucket
+            .with_faults(|f| f.flip = Some(Fault::new(place)));
+        nights.night();
+        assert_eq!(
+            nights.versions(&pack)[0].state,
+            State::Quarantined,
+            "{place}"
+        );
+        assert_eq!(
+            proof(&nights, &pack, "content-name"),
+            Some(Verdict::Fails),
+            "{place}"
+        );
+    }
+    nights.bucket.with_faults(|f| f.flip = None);
+    nights.night();
+    assert_eq!(nights.latest(&pack).unwrap(), next);
+}
+
+/// Where the name proves the bytes, nothing is asked about an object's parts.
+#[test]
+fn a_repository_costs_no_request_for_its_parts() {
+    let bytes = vec![5; 700_000];
+    let hex = HEXLOWER.encode(ring::digest::digest(&ring::digest::SHA256, &bytes).as_ref());
+    let mut nights = Nights::new();
+    nights.bucket.put("config", "settings");
+    let in_parts = PutOptions {
+        part_size: Some(300_000),
+        ..PutOptions::default()
+    };
+    let pack = format!("data/{}/{hex}", &hex[..2]);
+    nights.bucket.put_with(&pack, bytes, in_parts);
+    nights.night();
+    assert_eq!(nights.asked("HeadObject"), 0);
+    assert_eq!(
+        proof(&nights, &pack, "etag-parts"),
+        Some(Verdict::Silent),
+        "no MD5 was computed"
+    );
+    assert_eq!(proof(&nights, &pack, "content-name"), Some(Verdict::Holds));
+}
