@@ -208,7 +208,7 @@ fn table(server: &str, found: &BTreeMap<String, (String, String)>) -> String {
 fn proven(server: &str, upload: &Upload, reader: Keys, weak: &[&str]) {
     upload_all(upload);
     let found = pulled(upload, reader);
-    print!("{}", table(server, &found));
+    support::tools::say(&table(server, &found));
     assert!(found.len() >= 20, "{found:?}");
     let by_length = found.iter().filter(|(_, (class, _))| class == "length");
     let by_length: Vec<&str> = by_length.map(|(key, _)| key.as_str()).collect();
