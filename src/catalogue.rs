@@ -40,6 +40,8 @@ use std::path::{Path, PathBuf};
 pub struct Catalogue {
     db: Connection,
     path: PathBuf,
+    /// Whether it holds the only lock on the file, and only this process can read beside it.
+    alone: bool,
     /// Where the database was copied to because it could not be read in place; removed on drop.
     _copy: Option<tempfile::TempDir>,
 }

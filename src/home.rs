@@ -119,6 +119,8 @@ fn catalogue_is_no_link(store: &Store) -> Result<()> {
 pub fn journal_mode(facts: &Facts) -> JournalMode {
     if facts.sqlite_wal {
         JournalMode::Wal
+    } else if facts.sqlite_locking == Some(false) {
+        JournalMode::Alone
     } else {
         JournalMode::Persist
     }
@@ -131,7 +133,7 @@ pub fn probe_sqlite(file: &Path) -> bool {
         Catalogue::create_or_open(file, JournalMode::Persist)?.close()
     };
     probe()
-        .inspect_err(|e| log::warn!("SQLite cannot work at {}: {e}", file.display()))
+        .inspect_err(|e| log::debug!("SQLite cannot lock at {}: {e}", file.display()))
         .is_ok()
 }
 

@@ -24,7 +24,7 @@ mod transfer;
 mod words;
 
 use crate::bucket::Bucket;
-use crate::catalogue::{Catalogue, PlanTotals};
+use crate::catalogue::PlanTotals;
 use crate::config::{LimitsConfig, SourceConfig};
 use crate::error::{Error, Kind, Result};
 use crate::home::{PROGRAM, Shelf};
@@ -283,7 +283,7 @@ impl Pull {
         let shelf = group.shelf();
         shelf.store().still_there()?;
         let transfer = self.transfer(shelf);
-        let plan = Catalogue::open_read(&shelf.store().catalogue_path())?;
+        let plan = shelf.catalogue().beside()?;
         let limits = self.limits.clone();
         let has_read = has_read(shelf)?;
         let dispatcher =

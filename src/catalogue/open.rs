@@ -31,6 +31,11 @@ pub enum JournalMode {
     Wal,
     /// A rollback journal that stays beside the database: exFAT, NTFS, NFS, SMB.
     Persist,
+    /// As [`JournalMode::Persist`], where SQLite's locks do not work: on an SMB mount without
+    /// `nobrl` the first write finds the database locked, by its own lock for reading (Linux 6.12,
+    /// Samba 4.17). The file is locked for writing at once and for as long as it is open, so that
+    /// nobody reads beside a writer (`unix-excl`, <https://sqlite.org/vfs.html>).
+    Alone,
     /// Nothing is kept for a crash and nothing is synced: for a database that nobody knows
     /// before it is whole and synced.
     Memory,
@@ -40,7 +45,7 @@ impl JournalMode {
     fn word(self) -> &'static str {
         match self {
             Self::Wal => "wal",
-            Self::Persist => "persist",
+            Self::Persist | Self::Alone => "persist",
             Self::Memory => "memory",
         }
     }
@@ -48,8 +53,16 @@ impl JournalMode {
     /// `PRAGMA synchronous`, and how it reads back.
     fn synchronous(self) -> (&'static str, &'static str) {
         match self {
-            Self::Wal | Self::Persist => ("FULL", "2"),
+            Self::Wal | Self::Persist | Self::Alone => ("FULL", "2"),
             Self::Memory => ("OFF", "0"),
+        }
+    }
+
+    /// How SQLite reaches the file system.
+    fn vfs(self) -> &'static str {
+        match self {
+            Self::Alone => "unix-excl",
+            Self::Wal | Self::Persist | Self::Memory => "unix",
         }
     }
 }
@@ -78,7 +91,8 @@ impl Catalogue {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut db = Connection::open_with_flags(path, flags).map_err(|e| fault(path, e))?;
+        let mut db = Connection::open_with_flags_and_vfs(path, flags, mode.vfs())
+            .map_err(|e| fault(path, e))?;
         set_up(&db, path)?;
         // Before anything is written: a foreign or newer file stays as it is.
         schema_version(&db, path)?;
@@ -92,7 +106,25 @@ impl Catalogue {
         // drive went away must not remove what another drive has under the same path.
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
             .map_err(|e| fault(path, e))?;
-        Ok(Self::of(db, path, None))
+        let alone = mode == JournalMode::Alone;
+        Ok(Self {
+            alone,
+            ..Self::of(db, path, None)
+        })
+    }
+
+    /// One more connection for reading, beside this one that writes.
+    pub fn beside(&self) -> Result<Self> {
+        if !self.alone {
+            return Self::open_read(&self.path);
+        }
+        // Opened as the first one was, or SQLite would ask for locks of its own
+        // (`unixFileLock` in os_unix.c).
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let vfs = JournalMode::Alone.vfs();
+        let db = Connection::open_with_flags_and_vfs(&self.path, flags, vfs)
+            .map_err(|e| fault(&self.path, e))?;
+        reader(db, &self.path, None)
     }
 
     /// Opens the catalogue at `path` for reading; works on a read-only mount too.
@@ -154,6 +186,7 @@ impl Catalogue {
         Self {
             db,
             path: path.to_owned(),
+            alone: false,
             _copy: copy,
         }
     }

@@ -160,8 +160,30 @@ fn a_reader_cannot_write() {
 }
 
 #[test]
+fn one_who_writes_alone_is_read_beside_by_the_same_process_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("catalogue.db");
+    let mut writer = Catalogue::create_or_open(&file, JournalMode::Alone).unwrap();
+    writer.ensure_source(&www(), "b", "").unwrap();
+    let mut reader = writer.beside().unwrap();
+    assert!(reader.ensure_source(&www(), "c", "").is_err());
+    // The reader's look at the file has not taken the lock away, as one of its own would have.
+    let locks = std::fs::read_to_string("/proc/locks").unwrap();
+    let of_us = format!(" WRITE {} ", std::process::id());
+    assert!(locks.contains(&of_us), "{locks}");
+    drop(reader);
+    writer.ensure_source(&www(), "d", "").unwrap();
+    writer.close().unwrap();
+    Catalogue::open_read(&file).unwrap();
+}
+
+#[test]
 fn the_settings_are_what_they_are_said_to_be() {
-    for (mode, word) in [(JournalMode::Wal, "wal"), (JournalMode::Persist, "persist")] {
+    for (mode, word) in [
+        (JournalMode::Wal, "wal"),
+        (JournalMode::Persist, "persist"),
+        (JournalMode::Alone, "persist"),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("catalogue.db");
         let catalogue = Catalogue::create_or_open(&file, mode).unwrap();

@@ -34,7 +34,7 @@ impl Finder {
         Ok(Self {
             folder: folder.clone(),
             source: source.clone(),
-            plan: Catalogue::open_read(&shelf.store().catalogue_path())?,
+            plan: shelf.catalogue().beside()?,
         })
     }
 
