@@ -5,7 +5,7 @@
 #![allow(clippy::print_stdout)] // how a build script answers
 
 /// What `tests/servers/setup.sh` can fetch.
-const TOOLS: [&str; 30] = [
+const TOOLS: [&str; 31] = [
     "seaweedfs",
     "moto",
     "ceph",
@@ -36,6 +36,7 @@ const TOOLS: [&str; 30] = [
     "ccrypt",
     "ansible",
     "aescrypt",
+    "vm",
 ];
 
 /// What it builds from source, in many minutes: left out unless `OFFSITE_TEST_WITH` names it.

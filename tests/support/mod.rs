@@ -37,6 +37,7 @@ pub mod seaweedfs;
 pub mod tls;
 pub mod tools;
 pub mod trace;
+pub mod vm;
 
 pub use bucket::{Bucket, Keys, REGION, Refused};
 pub use ceph::Ceph;
@@ -50,3 +51,4 @@ pub use proxy::{Fault, FaultProxy};
 pub use seaweedfs::Seaweed;
 pub use tls::{Authority, Tls};
 pub use tools::{need, tool};
+pub use vm::Vm;
