@@ -352,7 +352,13 @@ fn what_names_others_comes_after_them() {
 /// P4: a snapshot never stands in `latest/` without its packs.
 #[test]
 fn p4_what_names_others_waits_until_they_are_here() {
-    let name = |n: u8, folder: &str| format!("{folder}/{}", format!("{n:02x}").repeat(32));
+    let name = |n: u8, folder: &str| {
+        let sha256 = ring::digest::digest(&ring::digest::SHA256, &[n]);
+        format!(
+            "{folder}/{}",
+            data_encoding::HEXLOWER.encode(sha256.as_ref())
+        )
+    };
     for missing in ["data", "index"] {
         let scene = Scene::new();
         scene.both("config", b"config");

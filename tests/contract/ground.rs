@@ -303,8 +303,12 @@ fn operation(request: &proxy::Request) -> String {
         .target
         .split_once('?')
         .unwrap_or((&request.target, ""));
-    let about_bytes =
-        |pair: &str| matches!(pair.split('=').next(), Some("" | "x-id" | "versionId"));
+    let about_bytes = |pair: &str| {
+        matches!(
+            pair.split('=').next(),
+            Some("" | "x-id" | "versionId" | "partNumber")
+        )
+    };
     let plain = query.split('&').all(about_bytes);
     let in_bucket = path.trim_matches('/').contains('/');
     match request.method.as_str() {
