@@ -42,13 +42,15 @@ impl Bucket {
             self.traffic.learnt.ignores_part_numbers();
             return guess;
         }
-        match Cut::from_first(identity.size, parts, first) {
-            Some(even) if ask == Ask::First => even,
-            _ if parts > MOST => guess,
-            _ => {
-                let each = self.each(key, identity, parts, first).await;
-                each.map_or(guess, Cut::Told)
-            }
+        // What was told of the first part is worth more than a guess: a bit that was flipped must
+        // not go unseen because the others were not told.
+        let even = Cut::from_first(identity.size, parts, first);
+        if even.is_some() && ask == Ask::First || parts > MOST {
+            return even.unwrap_or(guess);
+        }
+        match self.each(key, identity, parts, first).await {
+            Some(each) => Cut::Told(each),
+            None => even.unwrap_or(guess),
         }
     }
 

@@ -148,8 +148,12 @@ impl Transfer {
             match self.once(change, named, ask).await {
                 // A mismatch is fetched once more before it means anything: a line or a proxy
                 // can spoil bytes, and then the second ones differ.
-                Ok(Proven::Contradicted(_)) if !contradicted => {
+                Ok(Proven::Contradicted(found)) if !contradicted => {
                     contradicted = true;
+                    // All of it: what came before the last watermark may be what is wrong.
+                    let (incoming, staged) = (self.incoming.clone(), found.staged().to_owned());
+                    let removed = blocking(move || incoming.remove(&staged)).await;
+                    removed.map_err(Miss::Drive)?;
                     self.trouble(&format!(
                         "{}: the bytes contradict their evidence; fetching them once more",
                         change.key

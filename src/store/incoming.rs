@@ -122,7 +122,8 @@ impl Incoming {
         Ok(read.ok().and_then(|_| serde_json::from_slice(&text).ok()))
     }
 
-    /// Removes a finished download that turned out not to be needed: its bytes are stored already.
+    /// Removes a finished download that turned out not to be needed: its bytes are stored already,
+    /// or not what they should be.
     /// `staged` is what [`Staging::finish`] said.
     pub fn remove(&self, staged: &str) -> Result<()> {
         for path in [mark_of(staged), staged.to_owned()] {

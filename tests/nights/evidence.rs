@@ -114,6 +114,21 @@ fn p5_bytes_spoilt_once_on_their_way_are_fetched_again_and_no_alarm() {
     }
 }
 
+/// So large that a watermark was set behind the spoilt byte: nothing may go on from there.
+#[test]
+fn p5_a_large_object_that_was_spoilt_once_is_fetched_again_from_its_first_byte() {
+    let mut nights = Nights::new();
+    nights.bucket.put(KEY, vec![7; (66 << 20) + 1]);
+    nights.faults(Faults {
+        flip: Some(Fault::new(5).times(1)),
+        ..Faults::default()
+    });
+    assert_eq!(nights.night().open_alarms, 0);
+    assert_eq!(nights.versions(KEY)[0].state, State::Stored);
+    assert_eq!(nights.asked("HeadObject"), 2);
+    assert_eq!(nights.paths(Area::Incoming), [""; 0]);
+}
+
 #[test]
 fn p4_a_body_that_is_too_short_twice_is_quarantined() {
     let mut nights = second_night(Faults {
