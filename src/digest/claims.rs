@@ -2,8 +2,9 @@
 //!
 //! - rclone: `md5chksum`, base64, of objects in parts (rclone's documentation, "Amazon S3",
 //!   "Hashes");
-//! - s3cmd: `s3cmd-attrs`, fields `name:value` joined by `/`, among them `md5:` in hexadecimal, of
-//!   the file before it was encrypted;
+//! - s3cmd: `s3cmd-attrs`, fields `name:value` joined by `/`, among them `md5:` in hexadecimal. Of
+//!   what it encrypted itself (`s3cmd --encrypt`) that is the MD5 of the file before: no claim
+//!   about these bytes. It says so by `s3tools-gpgenc` (s3cmd 2.4, `cmd_object_put`);
 //! - people and scripts: `sha256`, `sha1`, `md5`, `sha512`, in hexadecimal or base64.
 //!
 //! Text from the bucket: whatever is no digest of the right length is passed over.
@@ -60,7 +61,9 @@ pub fn claims<'a>(value_of: impl Fn(&str) -> Option<&'a str>) -> Vec<Claim> {
         let value = digest(kind, value_of(name)?)?;
         Some(Claim { name, kind, value })
     });
-    let attrs = value_of("s3cmd-attrs").and_then(|attrs| {
+    let encrypted = value_of("s3tools-gpgenc").is_some();
+    let attrs = value_of("s3cmd-attrs").filter(|_| !encrypted);
+    let attrs = attrs.and_then(|attrs| {
         let md5 = attrs
             .split('/')
             .find_map(|field| field.strip_prefix("md5:"))?;
@@ -140,6 +143,20 @@ mod tests {
         ] {
             assert_eq!(of(name, value), [], "{name} {value}");
         }
+    }
+
+    #[test]
+    fn what_s3cmd_says_of_a_file_before_it_encrypted_it_is_no_claim() {
+        let attrs = format!("mode:33188/md5:{HEX}/uid:0");
+        let of = |encrypted: bool| {
+            claims(|asked| match asked {
+                "s3cmd-attrs" => Some(attrs.as_str()),
+                "s3tools-gpgenc" if encrypted => Some("gpg"),
+                _ => None,
+            })
+        };
+        assert_eq!(of(false).len(), 1);
+        assert_eq!(of(true), []);
     }
 
     proptest! {

@@ -103,6 +103,24 @@ fn p5_a_claim_about_other_bytes_is_no_alarm_where_the_bucket_proves_these() {
     );
 }
 
+/// Where the bucket proves nothing either, `s3cmd` says itself that its MD5 is of other bytes.
+#[test]
+fn p5_what_s3cmd_encrypted_is_no_alarm_in_a_bucket_that_proves_nothing() {
+    let mut nights = Nights::new();
+    let mut options = claimed(
+        "s3cmd-attrs",
+        "md5:25f9e794323b453885f5181f1b624d0b".to_owned(),
+    );
+    let said = ("s3tools-gpgenc".to_owned(), "gpg".to_owned());
+    options.metadata.extend([said]);
+    nights.bucket.put_with(KEY, GOOD, options);
+    assert_eq!(nights.night().open_alarms, 0);
+    assert_eq!(
+        nights.versions(KEY)[0].evidence,
+        Some(EvidenceClass::Length)
+    );
+}
+
 /// A repository whose files are named after their content, each by a bucket that says nothing.
 #[test]
 fn p4_the_name_alone_proves_a_repositorys_files() {
