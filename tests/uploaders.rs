@@ -10,7 +10,7 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{Bucket, Ceph, Home, Keys, Moto, REGION, Running, Seaweed, ceph, seaweedfs, tool};
+use support::{Bucket, Ceph, Home, Keys, Moto, Running, Seaweed, ceph, seaweedfs, tool, tools};
 
 /// Larger than one part of every uploader here; the last part is smaller.
 const LARGE: usize = (17 << 20) + 4_321;
@@ -50,18 +50,7 @@ impl Upload {
     }
 
     fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(tool(name));
-        command
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.folder.path())
-            .env("LC_ALL", "C.UTF-8")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_ACCESS_KEY_ID", self.keys.id)
-            .env("AWS_SECRET_ACCESS_KEY", self.keys.secret)
-            .env("AWS_REGION", REGION);
-        command
+        tools::client(name, self.folder.path(), self.keys)
     }
 
     /// Uploads `large` and `small` under `label/`.
@@ -208,64 +197,46 @@ fn table(server: &str, found: &BTreeMap<String, (String, String)>) -> String {
 fn proven(server: &str, upload: &Upload, reader: Keys, weak: &[&str]) {
     upload_all(upload);
     let found = pulled(upload, reader);
-    support::tools::say(&table(server, &found));
+    tools::say(&table(server, &found));
     assert!(found.len() >= 20, "{found:?}");
     let by_length = found.iter().filter(|(_, (class, _))| class == "length");
     let by_length: Vec<&str> = by_length.map(|(key, _)| key.as_str()).collect();
     assert_eq!(by_length, weak, "{server}");
 }
 
-#[test]
-#[cfg_attr(
-    any(
-        without_seaweedfs,
-        without_awscli,
-        without_rclone,
-        without_s3cmd,
-        without_s5cmd,
-        without_gpg
-    ),
-    ignore = "OFFSITE_TEST_WITHOUT names one that it needs"
-)]
-fn on_seaweedfs() {
-    let bucket = Seaweed::shared().fresh_bucket("uploaders");
-    let upload = Upload::new(bucket, seaweedfs::ADMIN);
-    proven("SeaweedFS", &upload, seaweedfs::READ_ONLY, &[]);
+macro_rules! on {
+    ($($name:ident: $without:ident => $body:block)+) => {$(
+        #[test]
+        #[cfg_attr(
+            any(
+                $without,
+                without_awscli,
+                without_rclone,
+                without_s3cmd,
+                without_s5cmd,
+                without_gpg
+            ),
+            ignore = "OFFSITE_TEST_WITHOUT names one that it needs"
+        )]
+        fn $name() $body
+    )+};
 }
 
-#[test]
-#[cfg_attr(
-    any(
-        without_moto,
-        without_awscli,
-        without_rclone,
-        without_s3cmd,
-        without_s5cmd,
-        without_gpg
-    ),
-    ignore = "OFFSITE_TEST_WITHOUT names one that it needs"
-)]
-fn on_moto() {
-    let moto = Moto::shared();
-    let upload = Upload::new(moto.fresh_bucket("uploaders"), moto.admin);
-    // It does not tell the parts to who names the object's ETag.
-    proven("moto", &upload, moto.read_only, &[ODD]);
-}
-
-#[test]
-#[cfg_attr(
-    any(
-        without_ceph,
-        without_awscli,
-        without_rclone,
-        without_s3cmd,
-        without_s5cmd,
-        without_gpg
-    ),
-    ignore = "OFFSITE_TEST_WITHOUT names one that it needs"
-)]
-fn on_ceph() {
-    let bucket = Ceph::shared().fresh_bucket("uploaders");
-    let upload = Upload::new(bucket, ceph::ADMIN);
-    proven("Ceph", &upload, ceph::READ_ONLY, &[ODD]);
+on! {
+    seaweed: without_seaweedfs => {
+        let bucket = Seaweed::shared().fresh_bucket("uploaders");
+        let upload = Upload::new(bucket, seaweedfs::ADMIN);
+        proven("SeaweedFS", &upload, seaweedfs::READ_ONLY, &[]);
+    }
+    moto: without_moto => {
+        let moto = Moto::shared();
+        let upload = Upload::new(moto.fresh_bucket("uploaders"), moto.admin);
+        // It does not tell the parts to who names the object's ETag.
+        proven("moto", &upload, moto.read_only, &[ODD]);
+    }
+    ceph: without_ceph => {
+        let bucket = Ceph::shared().fresh_bucket("uploaders");
+        let upload = Upload::new(bucket, ceph::ADMIN);
+        proven("Ceph", &upload, ceph::READ_ONLY, &[ODD]);
+    }
 }

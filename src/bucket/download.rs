@@ -11,6 +11,7 @@ use crate::error::{Error, Kind};
 use crate::object::{Answer, Identity, ObjectKey};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::operation::head_object::builders::HeadObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use std::collections::HashMap;
@@ -110,6 +111,16 @@ impl Bucket {
         Ok((answer_of(&head), self.evidence_of(&head, identity, cut)))
     }
 
+    /// A HEAD for a listed version, to be sent.
+    pub(super) fn about(&self, key: &ObjectKey, identity: &Identity) -> HeadObjectFluentBuilder {
+        self.client
+            .head_object()
+            .bucket(&*self.name)
+            .key(name_of(key))
+            .set_version_id(identity.version_id.clone())
+            .set_if_match(if_match(identity))
+    }
+
     async fn head(
         &self,
         key: &ObjectKey,
@@ -118,12 +129,7 @@ impl Bucket {
         let mut wish = self.traffic.learnt.wish();
         let head = loop {
             let answer = self
-                .client
-                .head_object()
-                .bucket(&*self.name)
-                .key(name_of(key))
-                .set_version_id(identity.version_id.clone())
-                .set_if_match(if_match(identity))
+                .about(key, identity)
                 .set_checksum_mode(wish.asks().then_some(ChecksumMode::Enabled))
                 .send()
                 .await;

@@ -1,8 +1,6 @@
 //! Where the parts of an object end, as far as the bucket tells it.
 
-use super::blank::name_of;
 use super::client::Bucket;
-use super::download::if_match;
 use super::failure::Needs;
 use crate::digest::{Cut, Layout, parts_of};
 use crate::object::{Identity, ObjectKey};
@@ -76,12 +74,7 @@ impl Bucket {
     /// tell it.
     async fn part(&self, key: &ObjectKey, identity: &Identity, number: u32) -> Option<u64> {
         let head = self
-            .client
-            .head_object()
-            .bucket(&*self.name)
-            .key(name_of(key))
-            .set_version_id(identity.version_id.clone())
-            .set_if_match(if_match(identity))
+            .about(key, identity)
             .part_number(i32::try_from(number).unwrap_or(i32::MAX))
             .send()
             .await;

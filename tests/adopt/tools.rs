@@ -2,7 +2,7 @@
 //! and from the embedded bucket, which has keys that no real server here would keep.
 
 use crate::support::seaweedfs::READ_ONLY;
-use crate::support::{Bucket, FaultProxy, Home, Keys, REGION, Running, Seaweed, tool};
+use crate::support::{Bucket, FaultProxy, Home, Keys, Running, Seaweed, tools};
 use crate::{Scene, in_latest, tree};
 use offsite::demo::bucket::READER;
 use std::path::Path;
@@ -18,19 +18,7 @@ struct Download<'a> {
 
 impl Download<'_> {
     fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(tool(name));
-        let home = self.to.parent().unwrap();
-        command
-            .current_dir(home)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", home)
-            .env("LC_ALL", "C.UTF-8")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_ACCESS_KEY_ID", self.keys.id)
-            .env("AWS_SECRET_ACCESS_KEY", self.keys.secret)
-            .env("AWS_REGION", REGION);
-        command
+        tools::client(name, self.to.parent().unwrap(), self.keys)
     }
 
     fn rclone(&self) -> Command {

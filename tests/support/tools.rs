@@ -1,5 +1,6 @@
 //! Programs from elsewhere, fetched on first use by `tests/servers/setup.sh`.
 
+use super::bucket::{Keys, REGION};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -75,6 +76,22 @@ pub fn first_line(program: &Path, args: &[&str]) -> String {
         String::from_utf8_lossy(&answer.stderr)
     );
     text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// A client of a bucket with these keys, and with nothing of the user's own: it starts in `home`.
+pub fn client(name: &str, home: &Path, keys: Keys) -> Command {
+    let mut command = Command::new(tool(name));
+    command
+        .current_dir(home)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", home)
+        .env("LC_ALL", "C.UTF-8")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_ACCESS_KEY_ID", keys.id)
+        .env("AWS_SECRET_ACCESS_KEY", keys.secret)
+        .env("AWS_REGION", REGION);
+    command
 }
 
 /// Prints a line that shows in a passing run too: the harness captures `eprintln!`, not this.
