@@ -193,7 +193,7 @@ fn bytes(rng: &mut Rng, length: usize) -> Vec<u8> {
 
 #[test]
 #[cfg_attr(without_vm, ignore = "OFFSITE_TEST_WITHOUT names vm")]
-fn p3_five_power_cuts_lose_nothing_that_was_stored() {
+fn p3_power_cuts_lose_nothing_that_was_stored() {
     let seed = std::env::var(SEED).map_or(20_260_401, |seed| seed.parse().unwrap());
     tools::say(&format!("power cuts: seed {seed} ({SEED})"));
     let mut rng = Rng::with_seed(seed);

@@ -8,6 +8,7 @@ use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
+use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -15,6 +16,9 @@ use std::time::Duration;
 
 /// The lock's name at the root of the store.
 pub(super) const LOCK: &str = "offsite.lock";
+
+/// More than any holder takes (bytes).
+const LONGEST: u64 = 64 << 10;
 
 const BEAT: Duration = Duration::from_secs(30);
 
@@ -54,6 +58,14 @@ impl Holder {
         self.machine != me.machine && (me.beat.as_second() - self.beat.as_second()).abs() < STALE
     }
 
+    /// What the lock's file says. A power cut may leave any bytes in it (on exFAT, those of what was
+    /// deleted before): they speak for nobody, and must not keep the store locked.
+    fn read(file: &File) -> std::io::Result<Option<Self>> {
+        let mut text = Vec::new();
+        file.take(LONGEST).read_to_end(&mut text)?;
+        Ok(serde_json::from_slice(&text).ok())
+    }
+
     fn write(&self, file: &File) -> std::io::Result<()> {
         let text = serde_json::to_string(self)? + "\n";
         file.write_all_at(text.as_bytes(), 0)?;
@@ -74,8 +86,7 @@ impl Lock {
     pub(super) fn take(dir: &Dir, clock: &Clock) -> Result<Self> {
         let file = dir.update(LOCK)?;
         let fail = |e: std::io::Error| Error::io("lock", dir.path().join(LOCK), e);
-        let text = dir.text(LOCK)?;
-        let there: Option<Holder> = serde_json::from_str(&text).ok();
+        let there = Holder::read(&file).map_err(fail)?;
         let me = Holder::me(clock.now());
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
@@ -168,6 +179,25 @@ mod tests {
         drop(lock);
         assert_eq!(dir.bytes(LOCK).unwrap(), Some(0));
         Lock::take(&dir, &at(1)).unwrap();
+    }
+
+    #[test]
+    fn what_a_power_cut_left_in_the_locks_file_locks_nobody_out() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = Dir::open(temp.path()).unwrap();
+        let holder = Holder::me(Timestamp::from_second(1_000).unwrap());
+        let whole = serde_json::to_vec(&holder).unwrap();
+        for left in [
+            b"\xff\xfe\x80 what stood there before".to_vec(),
+            vec![0; whole.len()],
+            whole[..whole.len() / 2].to_vec(),
+            [whole.as_slice(), b"\xff"].concat(),
+            vec![b'{'; 1 << 20],
+        ] {
+            std::fs::write(temp.path().join(LOCK), &left).unwrap();
+            drop(Lock::take(&dir, &at(1_001)).unwrap());
+            assert_eq!(dir.bytes(LOCK).unwrap(), Some(0));
+        }
     }
 
     #[test]
