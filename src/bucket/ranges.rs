@@ -131,9 +131,9 @@ impl Job {
         let wanted = usize::try_from(end - start).unwrap_or_default();
         let mut body = Body::new(&self.bucket, got.body);
         while let Some(chunk) = body.next().await? {
-            let missing = wanted.saturating_sub(bytes.len());
             // More than was asked for is not ours to keep.
-            bytes.extend(chunk.iter().take(missing));
+            let missing = wanted.saturating_sub(bytes.len()).min(chunk.len());
+            bytes.extend_from_slice(chunk.get(..missing).unwrap_or_default());
         }
         if bytes.len() < wanted {
             let what = format!("a range of {} came short", self.key);
