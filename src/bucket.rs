@@ -12,6 +12,7 @@ mod pace;
 mod parts;
 mod quirks;
 mod ranges;
+mod small;
 mod span;
 mod throttle;
 
@@ -22,4 +23,5 @@ pub use listing::{Listing, Page};
 pub use pace::{Floor, Pace};
 pub use parts::Ask;
 pub use quirks::{QUIRKS, Quirk};
+pub use small::Small;
 pub use span::{Edge, Order, Sample, Span, SpanListing, Torn};

@@ -5,15 +5,19 @@
 //! every byte once as it arrives, [`prove`] compares. Only [`prove`] makes a [`Verified`], and
 //! only a `Verified` can be placed.
 
+mod beside;
 mod claims;
 mod evidence;
 mod hasher;
 mod parts;
 mod proof;
 mod running;
+mod sums;
 
+pub use beside::{Beside, beside, folder_of, last_segment, sidecars_of, sums_in};
 pub use claims::{Claim, Claimed, claims};
 pub use evidence::{Algorithm, Checksum, Evidence, parts_of};
 pub use hasher::{Digests, Hasher};
 pub use parts::{Cut, Layout, PartDigests};
 pub use proof::{Contradiction, Proven, Subject, Verified, prove};
+pub use sums::Sums;

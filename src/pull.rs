@@ -5,6 +5,7 @@
 //! 2. What the listing does not show is gone only when a HEAD says so (`gone`).
 //! 3. The plan is fetched, what names other objects last (`cut`): small objects many at once,
 //!    large ones in parallel ranges (`transfer`).
+//!    What lies beside an object and says something of its bytes is read first (`beside`).
 //! 4. A thread of its own decides where proven bytes belong (`decide`) and commits them by the
 //!    group (`group`).
 //!
@@ -12,14 +13,17 @@
 //! them: `adopt` goes the same way with them.
 
 mod adopt;
+mod beside;
 mod cut;
 mod decide;
 mod dispatch;
+mod disputes;
 mod gone;
 mod group;
 mod list;
 mod plan;
 mod seen;
+mod sieve;
 mod transfer;
 mod words;
 
@@ -30,9 +34,11 @@ use crate::error::{Error, Kind, Result};
 use crate::home::{PROGRAM, Shelf};
 use crate::object::{Change, Clock, Fact, KeyPrint, RunEnd, RunStart, State};
 use crate::outcome::{Ended, Event, Left, Outcome, Reporter, Stop};
+use beside::Witnesses;
 use dispatch::{Dispatched, Dispatcher, ROWS, Turn};
 use group::Group;
 use jiff::SignedDuration;
+use sieve::Sieve;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -257,6 +263,7 @@ impl Pull {
             clock: self.clock.clone(),
             stop: self.stop.clone(),
             reporter: self.reporter.clone(),
+            witnesses: Witnesses::new(self.bucket.clone()),
         }
     }
 
@@ -276,6 +283,7 @@ impl Pull {
         &self,
         runtime: &Runtime,
         group: &mut Group<'_, '_>,
+        sieve: &Arc<Sieve>,
         turns: Vec<Turn>,
         done: &mut Dispatched,
     ) -> Result<()> {
@@ -286,8 +294,16 @@ impl Pull {
         let plan = shelf.catalogue().beside()?;
         let limits = self.limits.clone();
         let has_read = has_read(shelf)?;
-        let dispatcher =
-            Dispatcher::new(transfer, plan, has_read, limits, std::mem::take(done), out);
+        let done_before = std::mem::take(done);
+        let dispatcher = Dispatcher::new(
+            transfer,
+            plan,
+            sieve.clone(),
+            has_read,
+            limits,
+            done_before,
+            out,
+        );
         let dispatched = runtime.spawn(dispatcher.run(turns));
         let taken = take_all(runtime, group, fetched, &mut |group, one| group.take(one));
         let dispatched = ended(runtime, dispatched);

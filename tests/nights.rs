@@ -5,6 +5,8 @@
 
 mod support;
 
+#[path = "nights/beside.rs"]
+mod beside;
 #[path = "nights/claims.rs"]
 mod claims;
 #[path = "nights/cut.rs"]

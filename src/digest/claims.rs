@@ -9,6 +9,7 @@
 //!
 //! Text from the bucket: whatever is no digest of the right length is passed over.
 
+use crate::object::EvidenceClass;
 use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 
 /// The digests that uploaders claim.
@@ -38,8 +39,11 @@ impl Claimed {
 /// One claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// Where it stands: the name of the metadata, without `x-amz-meta-`.
-    pub name: &'static str,
+    /// Where it stands: the name of the metadata, without `x-amz-meta-`, or the key of the file
+    /// that lies beside the object.
+    pub name: String,
+    /// `uploader-claim`, or `signed` where the file that it stands in is.
+    pub class: EvidenceClass,
     /// Which digest it is.
     pub kind: Claimed,
     /// The digest in lower-case hexadecimal.
@@ -59,7 +63,7 @@ const NAMES: [(&str, Claimed); 5] = [
 pub fn claims<'a>(value_of: impl Fn(&str) -> Option<&'a str>) -> Vec<Claim> {
     let plain = NAMES.into_iter().filter_map(|(name, kind)| {
         let value = digest(kind, value_of(name)?)?;
-        Some(Claim { name, kind, value })
+        Some(of_uploader(name, kind, value))
     });
     let encrypted = value_of("s3tools-gpgenc").is_some();
     let attrs = value_of("s3cmd-attrs").filter(|_| !encrypted);
@@ -67,13 +71,19 @@ pub fn claims<'a>(value_of: impl Fn(&str) -> Option<&'a str>) -> Vec<Claim> {
         let md5 = attrs
             .split('/')
             .find_map(|field| field.strip_prefix("md5:"))?;
-        Some(Claim {
-            name: "s3cmd-attrs",
-            kind: Claimed::Md5,
-            value: digest(Claimed::Md5, md5)?,
-        })
+        let value = digest(Claimed::Md5, md5)?;
+        Some(of_uploader("s3cmd-attrs", Claimed::Md5, value))
     });
     plain.chain(attrs).collect()
+}
+
+fn of_uploader(name: &str, kind: Claimed, value: String) -> Claim {
+    Claim {
+        name: name.to_owned(),
+        class: EvidenceClass::UploaderClaim,
+        kind,
+        value,
+    }
 }
 
 /// A digest in hexadecimal or base64, by its length.
@@ -95,7 +105,7 @@ mod tests {
     const HEX: &str = "25f9e794323b453885f5181f1b624d0b";
     const SHA256: &str = "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225";
 
-    fn of(name: &str, value: &str) -> Vec<(&'static str, Claimed, String)> {
+    fn of(name: &str, value: &str) -> Vec<(String, Claimed, String)> {
         let found = claims(|asked| (asked == name).then_some(value));
         found
             .into_iter()
@@ -122,7 +132,7 @@ mod tests {
         ] {
             assert_eq!(
                 of(name, value),
-                [(name, kind, expected.to_owned())],
+                [(name.to_owned(), kind, expected.to_owned())],
                 "{name} {value}"
             );
         }

@@ -190,8 +190,8 @@ fn weigh(digests: &Digests, evidence: &Evidence) -> Vec<Proof> {
         .any(|p| p.class <= EvidenceClass::Provider && p.verdict == Verdict::Holds);
     for claim in evidence.claims() {
         proofs.push(Proof {
-            class: EvidenceClass::UploaderClaim,
-            name: claim.name.into(),
+            class: claim.class,
+            name: claim.name.clone(),
             expected: claim.value.clone(),
             verdict: match digests.claimed(claim.kind).as_ref() == Some(&claim.value) {
                 true => Verdict::Holds,

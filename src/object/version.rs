@@ -141,7 +141,7 @@ pub struct Proof {
     pub class: EvidenceClass,
     /// Its name: `length`, `etag-md5`, `etag-parts` (of an object in parts), `crc32`, `crc32c`,
     /// `crc64nvme`, `sha1`, `sha256`, `content-name`; of metadata its name
-    /// (`md5chksum`, `s3cmd-attrs`, …).
+    /// (`md5chksum`, `s3cmd-attrs`, …); of a file beside the object its key, which is hostile text.
     pub name: String,
     /// What it expected, as the bucket wrote it.
     pub expected: String,

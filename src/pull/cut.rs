@@ -33,16 +33,17 @@ impl Pull {
         group: &mut Group<'_, '_>,
         listing: &Listing,
     ) -> Result<Dispatched> {
+        let sieve = &listing.beside;
         let mut done = Dispatched::default();
         let mut first = self.last_row(group)?;
         let all = [Rank::Data, Rank::Index, Rank::Snapshot];
         if !listing.dependants {
             let turns = all.map(|rank| Turn::of(rank, 0, first));
-            self.fetch_all(runtime, group, turns.to_vec(), &mut done)?;
+            self.fetch_all(runtime, group, sieve, turns.to_vec(), &mut done)?;
             return Ok(done);
         }
         let named = Turn::of(Rank::Data, 0, first);
-        self.fetch_all(runtime, group, vec![named], &mut done)?;
+        self.fetch_all(runtime, group, sieve, vec![named], &mut done)?;
         let (mut before, mut indexed) = (first, 0);
         for _ in 1..LISTINGS {
             if done.failed_parts > 0 || done.spent || self.stop.requested() {
@@ -54,19 +55,19 @@ impl Pull {
             // Their numbers are given out again.
             let last = self.last_row(group)?;
             (first, before, indexed) = (first.min(last), before.min(last), indexed.min(last));
-            if !self.list_again(runtime, group)? {
+            if !self.list_again(runtime, group, sieve)? {
                 break;
             }
             let now = self.last_row(group)?;
             let named = Turn::of(Rank::Data, before, now);
-            self.fetch_all(runtime, group, vec![named], &mut done)?;
+            self.fetch_all(runtime, group, sieve, vec![named], &mut done)?;
             if is_settled(&done) && !self.has_index(group, before)? {
                 let indexes = Turn::of(Rank::Index, indexed, before);
-                self.fetch_all(runtime, group, vec![indexes], &mut done)?;
+                self.fetch_all(runtime, group, sieve, vec![indexes], &mut done)?;
                 indexed = before;
                 if is_settled(&done) {
                     let snapshots = Turn::of(Rank::Snapshot, 0, first);
-                    self.fetch_all(runtime, group, vec![snapshots], &mut done)?;
+                    self.fetch_all(runtime, group, sieve, vec![snapshots], &mut done)?;
                     return Ok(done);
                 }
             }

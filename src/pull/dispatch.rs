@@ -1,6 +1,8 @@
 //! Takes rows of the plan in order and keeps transfers under way, as long as that makes sense.
 
+use super::beside::Near;
 use super::plan::archived;
+use super::sieve::Sieve;
 use super::transfer::{Fetched, Named, Transfer};
 use crate::catalogue::Catalogue;
 use crate::config::LimitsConfig;
@@ -24,6 +26,7 @@ const FAILURES: u64 = 32;
 pub(super) struct Dispatcher {
     transfer: Transfer,
     plan: Catalogue,
+    beside: Arc<Sieve>,
     tally: Arc<Tally>,
     limits: LimitsConfig,
     done: Dispatched,
@@ -158,6 +161,7 @@ impl Dispatcher {
     pub(super) fn new(
         transfer: Transfer,
         plan: Catalogue,
+        beside: Arc<Sieve>,
         has_read: bool,
         limits: LimitsConfig,
         done: Dispatched,
@@ -170,6 +174,7 @@ impl Dispatcher {
         Self {
             transfer,
             plan,
+            beside,
             tally: Arc::new(tally),
             limits,
             done,
@@ -312,10 +317,14 @@ impl Dispatcher {
     /// One object's transfer, as a task of its own.
     fn one(&self, row: i64, change: Change) -> Result<impl Future<Output = ()> + Send + 'static> {
         let named = self.named(&change.key)?;
+        let near = match named {
+            Named::Freely => Near::of(&change.key, &self.beside, |key| self.holds(key))?,
+            Named::Lock | Named::Content(_) => Near::default(),
+        };
         let (transfer, out, tally) = (self.transfer.clone(), self.out.clone(), self.tally.clone());
         Ok(async move {
             let (key, bytes) = (change.key.clone(), change.identity.size);
-            let fetched = transfer.fetch(change, named).await;
+            let fetched = transfer.fetch(change, named, &near).await;
             tally.count(&fetched, &key, row, bytes);
             transfer.reporter.report(&Event::Finished(&key));
             // A closed channel means that the drive failed: that is said elsewhere.

@@ -2,8 +2,10 @@
 //! sync a file is what makes careful tools slow.
 
 use super::decide::{Decision, decide};
+use super::disputes::disputed_by;
 use super::transfer::Fetched;
 use super::words::{self, Frame};
+use crate::catalogue::EventRow;
 use crate::digest::{Contradiction, Verified};
 use crate::error::{Error, Kind, Result};
 use crate::home::{Shelf, standing_of};
@@ -22,6 +24,9 @@ const ENTRIES: usize = 1000;
 const BYTES: u64 = 512 << 20;
 /// or this long after its first entry: what a power cut can cost to fetch again.
 pub(super) const AGE: Duration = Duration::from_secs(10);
+
+/// So many events about an object are looked at before one is said again.
+const DISPUTES: u32 = 20;
 
 /// Collects entries and commits them by the group.
 pub(super) struct Group<'a, 'h> {
@@ -227,6 +232,7 @@ impl<'a, 'h> Group<'a, 'h> {
         standing: Option<&crate::object::Known>,
         hold: bool,
     ) -> Result<()> {
+        self.disputes(&verified)?;
         let bytes = verified.bytes();
         let (spelling, names) = self.shelf.spelling(verified.key(), &self.claims)?;
         self.claims.extend(names.iter().cloned());
@@ -252,6 +258,21 @@ impl<'a, 'h> Group<'a, 'h> {
             }
         };
         self.push(entry, bytes);
+        Ok(())
+    }
+
+    /// Says what a file that is about others contradicts, once.
+    fn disputes(&mut self, late: &Verified) -> Result<()> {
+        let disputed = disputed_by(self.shelf, late)?;
+        let Some(event) = words::disputed(late.key(), &disputed, self.clock.now()) else {
+            return Ok(());
+        };
+        let about = event.key.as_ref().map(ObjectKey::as_str);
+        let said = self.shelf.catalogue().events(about, DISPUTES)?;
+        let same = |row: &EventRow| row.event.kind == event.kind && row.event.text == event.text;
+        if !said.iter().any(same) {
+            self.fact(Fact::Event(event));
+        }
         Ok(())
     }
 

@@ -1,14 +1,17 @@
 //! A source's listing, joined with what is known: page after page, or, where the bucket is known
 //! to list in byte order, its parts side by side.
 
+use super::beside;
 use super::group::Group;
 use super::seen::Seen;
+use super::sieve::Sieve;
 use super::{Pull, plan};
 use crate::bucket::{Edge, Order, Page, Sample, Span, Torn};
 use crate::error::{Error, Kind, Result};
 use crate::formats::{self, Rank};
 use crate::object::{Change, Listed, ObjectKey};
 use crate::outcome::Event;
+use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -26,6 +29,8 @@ pub(super) struct Listing {
     pub(super) seen: Seen,
     /// Whether there is something to fetch that names other objects.
     pub(super) dependants: bool,
+    /// The keys it showed that are named like something about the objects beside them.
+    pub(super) beside: Arc<Sieve>,
 }
 
 /// What a listing has come to so far.
@@ -33,6 +38,7 @@ pub(super) struct Listing {
 struct Joined {
     seen: Seen,
     dependants: bool,
+    beside: Arc<Sieve>,
     strange: Vec<String>,
     objects: u64,
 }
@@ -56,7 +62,7 @@ impl Pull {
         group: &mut Group<'_, '_>,
     ) -> Result<Option<Listing>> {
         group.shelf().planner()?.plan_clear(&self.source.name)?;
-        let Some(joined) = self.list_all(runtime, group)? else {
+        let Some(joined) = self.list_all(runtime, group, &Arc::default())? else {
             return Ok(None);
         };
         group.counts.listed = joined.objects;
@@ -66,18 +72,33 @@ impl Pull {
         Ok(Some(Listing {
             seen: joined.seen,
             dependants: joined.dependants,
+            beside: joined.beside,
         }))
     }
 
-    /// Lists everything once more and adds to the plan what is new. False when the owner asked for
-    /// an end.
-    pub(super) fn list_again(&self, runtime: &Runtime, group: &mut Group<'_, '_>) -> Result<bool> {
-        Ok(self.list_all(runtime, group)?.is_some())
+    /// Lists everything once more and adds to the plan, and to what lies `beside`, what is new.
+    /// False when the owner asked for an end.
+    pub(super) fn list_again(
+        &self,
+        runtime: &Runtime,
+        group: &mut Group<'_, '_>,
+        beside: &Arc<Sieve>,
+    ) -> Result<bool> {
+        Ok(self.list_all(runtime, group, beside)?.is_some())
     }
 
-    fn list_all(&self, runtime: &Runtime, group: &mut Group<'_, '_>) -> Result<Option<Joined>> {
+    fn list_all(
+        &self,
+        runtime: &Runtime,
+        group: &mut Group<'_, '_>,
+        beside: &Arc<Sieve>,
+    ) -> Result<Option<Joined>> {
         let spans = self.spans(group)?;
-        let mut joined = Joined::default();
+        let begun = || Joined {
+            beside: beside.clone(),
+            ..Joined::default()
+        };
+        let mut joined = begun();
         let mut end = match spans.len() {
             0 | 1 => self.whole(runtime, group, &mut joined)?,
             _ => self.parts(runtime, group, spans.clone(), &mut joined)?,
@@ -92,7 +113,7 @@ impl Pull {
             log::warn!("{}: {why}; listed again, whole", self.source.name);
             self.remember(group, false)?;
             // What is planned by now was listed: it may stay planned.
-            joined = Joined::default();
+            joined = begun();
             end = self.whole(runtime, group, &mut joined)?;
         }
         match end {
@@ -263,6 +284,9 @@ impl Pull {
         let mut objects = page.objects;
         objects.retain(|object: &Listed| self.source.filter.takes(object.key.as_str()));
         joined.objects += objects.len() as u64;
+        for object in &objects {
+            beside::note(&joined.beside, &object.key);
+        }
         let shelf = group.shelf();
         let keys: Vec<&ObjectKey> = objects.iter().map(|object| &object.key).collect();
         let known = shelf.catalogue().known(&self.source.name, &keys)?;

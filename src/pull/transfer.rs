@@ -1,8 +1,9 @@
 //! One object's way from the bucket into `incoming/`, proven.
 
+use super::beside::{Near, Witnesses};
 use super::plan::archived;
 use crate::bucket::{Ask, Bucket, Download, Failure};
-use crate::digest::{Contradiction, Evidence, Hasher, Proven, Subject, Verified, prove};
+use crate::digest::{Claim, Contradiction, Evidence, Hasher, Proven, Subject, Verified, prove};
 use crate::error::{Error, Kind, Result};
 use crate::formats;
 use crate::object::{Change, Clock, Fact, Identity, Sha256, SourceName, State, Why};
@@ -52,6 +53,7 @@ pub(super) struct Transfer {
     pub(super) clock: Clock,
     pub(super) stop: Stop,
     pub(super) reporter: Arc<dyn Reporter>,
+    pub(super) witnesses: Witnesses,
 }
 
 /// Why one try brought no verdict.
@@ -74,7 +76,7 @@ const GATHER: usize = 256 << 10;
 
 impl Transfer {
     /// Fetches what `change` asks for; never fails the run by itself.
-    pub(super) async fn fetch(&self, change: Change, named: Named) -> Fetched {
+    pub(super) async fn fetch(&self, change: Change, named: Named, near: &Near) -> Fetched {
         let note = |state| {
             Fetched::Fact(Fact::Noted {
                 key: change.key.clone(),
@@ -101,7 +103,7 @@ impl Transfer {
             Ok(room) => room,
             Err(full) => return Fetched::Failed(change, full),
         };
-        match self.until_settled(&change, named).await {
+        match self.until_settled(&change, named, near).await {
             Ok(Proven::Verified(verified)) => Fetched::Verified(verified),
             Ok(Proven::Contradicted(contradiction)) => Fetched::Contradicted(contradiction),
             Err(Miss::Stopped) => Fetched::Interrupted,
@@ -135,8 +137,14 @@ impl Transfer {
     }
 
     /// Tries until the bytes are proven, contradicted twice, or beyond reach.
-    async fn until_settled(&self, change: &Change, named: Named) -> Result<Proven, Miss> {
+    async fn until_settled(
+        &self,
+        change: &Change,
+        named: Named,
+        near: &Near,
+    ) -> Result<Proven, Miss> {
         let attempts = self.bucket.tuning().attempts;
+        let mut claims = self.claims(change, near, false).await?;
         let (mut tries, mut contradicted) = (1, false);
         loop {
             // What did not come out right may have been uploaded in parts that are not alike.
@@ -145,7 +153,7 @@ impl Transfer {
                 (_, true) => Ask::Each,
                 (_, false) => Ask::First,
             };
-            match self.once(change, named, ask).await {
+            match self.once(change, named, ask, &claims).await {
                 // A mismatch is fetched once more before it means anything: a line or a proxy
                 // can spoil bytes, and then the second ones differ.
                 Ok(Proven::Contradicted(found)) if !contradicted => {
@@ -154,6 +162,7 @@ impl Transfer {
                     let (incoming, staged) = (self.incoming.clone(), found.staged().to_owned());
                     let removed = blocking(move || incoming.remove(&staged)).await;
                     removed.map_err(Miss::Drive)?;
+                    claims = self.claims(change, near, true).await?;
                     self.trouble(&format!(
                         "{}: the bytes contradict their evidence; fetching them once more",
                         change.key
@@ -178,8 +187,22 @@ impl Transfer {
         self.reporter.report(&Event::Trouble(text));
     }
 
+    /// What the files beside an object claim.
+    async fn claims(&self, change: &Change, near: &Near, anew: bool) -> Result<Vec<Claim>, Miss> {
+        tokio::select! {
+            claims = self.witnesses.claims(near, change, anew) => Ok(claims),
+            () = self.stop.wait() => Err(Miss::Stopped),
+        }
+    }
+
     /// One download from beginning (or watermark) to end.
-    async fn once(&self, change: &Change, named: Named, ask: Ask) -> Result<Proven, Miss> {
+    async fn once(
+        &self,
+        change: &Change,
+        named: Named,
+        ask: Ask,
+        claims: &[Claim],
+    ) -> Result<Proven, Miss> {
         let (key, identity) = (&change.key, &change.identity);
         let mut download = tokio::select! {
             opened = self.bucket.open(key, identity, ask) => opened?,
@@ -187,6 +210,7 @@ impl Transfer {
         };
         let id = Incoming::id_of(&self.source, key, identity);
         let mut evidence = download.evidence().clone();
+        evidence.claims.extend_from_slice(claims);
         if let Named::Content(sha256) = named {
             evidence.content_name = Some(sha256);
         }

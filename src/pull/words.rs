@@ -226,3 +226,33 @@ pub(super) fn came_right(key: &ObjectKey, at: Timestamp) -> EventRecord {
         at,
     }
 }
+
+/// A file that came later says of stored objects that their bytes are other ones: with each of
+/// `disputed` the digest that it gives. Of one it is said by its name, of many together.
+pub(super) fn disputed(
+    by: &ObjectKey,
+    disputed: &[(ObjectKey, String)],
+    at: Timestamp,
+) -> Option<EventRecord> {
+    let (first, digest) = disputed.first()?;
+    let (key, text) = match disputed.len() {
+        1 => (
+            first,
+            format!(
+                "{by} came later and says that these bytes are other ones, with the digest {digest}; they were proven before and stay as they are"
+            ),
+        ),
+        objects => (
+            by,
+            format!(
+                "it came later and says of {objects} stored objects that their bytes are other ones, such as {first}; they were proven before and stay as they are"
+            ),
+        ),
+    };
+    Some(EventRecord {
+        kind: "disputed".to_owned(),
+        key: Some(key.clone()),
+        text,
+        at,
+    })
+}

@@ -1,0 +1,101 @@
+//! Evidence that arrives late: a sidecar or a sums file that comes after its objects were stored.
+//! It never moves a stored file; what it contradicts is said.
+
+use super::beside::MOST;
+use crate::digest::{Beside, Claimed, Sums, Verified, beside, folder_of, last_segment};
+use crate::error::{Error, Result};
+use crate::home::Shelf;
+use crate::object::{Identity, InBucket, ObjectKey, State, StoredVersion, Verdict};
+use std::io::Read as _;
+
+/// The stored objects whose bytes the newly come file `late` says are other ones, each with the
+/// digest that it gives.
+pub(super) fn disputed_by(shelf: &Shelf<'_>, late: &Verified) -> Result<Vec<(ObjectKey, String)>> {
+    let key = late.key();
+    let (kind, of) = match beside(key) {
+        Some(Beside::Sidecar { of, kind }) => (Some(kind), Some(of)),
+        Some(Beside::Sums { kind }) => (kind, None),
+        None => return Ok(Vec::new()),
+    };
+    if late.bytes() == 0 || late.bytes() > MOST {
+        return Ok(Vec::new());
+    }
+    let sums = Sums::parse(&read(shelf, late.staged())?, kind);
+    let mut disputed = Vec::new();
+    if let Some(of) = of {
+        let said = sums.of_one(last_segment(of.as_str()));
+        disputed.extend(contradicted(shelf, late, of, &said)?);
+        return Ok(disputed);
+    }
+    for (name, said) in sums.each().filter(|(name, _)| !name.is_empty()) {
+        let of = ObjectKey::new(format!("{}{name}", folder_of(key.as_str())));
+        if let Ok(of) = of
+            && !matches!(beside(&of), Some(Beside::Sums { .. }))
+        {
+            disputed.extend(contradicted(shelf, late, of, &said)?);
+        }
+    }
+    Ok(disputed)
+}
+
+fn read(shelf: &Shelf<'_>, staged: &str) -> Result<Vec<u8>> {
+    let path = format!("{}/{staged}", shelf.name());
+    let reader = shelf.store().reader();
+    let mut bytes = Vec::new();
+    reader
+        .open(&path)?
+        .take(MOST)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::io("read", reader.path().join(&path), e))?;
+    Ok(bytes)
+}
+
+/// `of` with the digest that it should have, if it is stored and has another.
+fn contradicted(
+    shelf: &Shelf<'_>,
+    late: &Verified,
+    of: ObjectKey,
+    said: &[(Claimed, String)],
+) -> Result<Option<(ObjectKey, String)>> {
+    let (catalogue, source) = (shelf.catalogue(), shelf.name());
+    // What this run fetches is compared with it as it comes, and the row may be that of another
+    // version.
+    if said.is_empty() || catalogue.plan_has(source, of.as_str())? {
+        return Ok(None);
+    }
+    let versions = catalogue.versions_of(source, of.as_str())?;
+    let meant = |row: &&StoredVersion| {
+        row.state == State::Stored
+            && row.in_bucket == InBucket::Current
+            && is_not_newer(&row.identity, late.identity())
+    };
+    let Some(row) = versions.iter().find(meant) else {
+        return Ok(None);
+    };
+    let known_then = |value: &String| {
+        let mut proofs = row.proofs.iter();
+        proofs.any(|p| p.name == late.key().as_str() && p.expected == *value)
+    };
+    let other = said.iter().find(|(kind, value)| {
+        digest_of(row, *kind).is_some_and(|ours| ours != *value) && !known_then(value)
+    });
+    Ok(other.map(|(_, value)| (of, value.clone())))
+}
+
+fn is_not_newer(stored: &Identity, late: &Identity) -> bool {
+    stored.last_modified.as_second() <= late.last_modified.as_second()
+}
+
+/// A digest of a stored version's bytes, where one is known.
+fn digest_of(row: &StoredVersion, kind: Claimed) -> Option<String> {
+    match kind {
+        Claimed::Sha256 => row.sha256.map(|digest| digest.to_string()),
+        Claimed::Md5 => {
+            let held = |name: &str, verdict| name == "etag-md5" && verdict == Verdict::Holds;
+            let mut proofs = row.proofs.iter();
+            let proof = proofs.find(|p| held(&p.name, p.verdict))?;
+            Some(proof.expected.to_ascii_lowercase())
+        }
+        Claimed::Sha1 | Claimed::Sha512 => None,
+    }
+}
