@@ -9,6 +9,8 @@ mod support;
 mod beside;
 #[path = "nights/claims.rs"]
 mod claims;
+#[path = "nights/classes.rs"]
+mod classes;
 #[path = "nights/cut.rs"]
 mod cut;
 #[path = "nights/dry_run.rs"]

@@ -17,7 +17,7 @@ mod stored;
 mod wire;
 mod write;
 
-pub use faults::{Fault, Faults, Hook, Matcher, Order, Paging, Refusal, Trickle};
+pub use faults::{Fault, Faults, Hook, Matcher, Order, Paging, Place, Refusal, Trickle};
 pub use server::{Key, READER, Server, WRITER};
 pub use state::Versioning;
 pub use stored::{Checksum, Encryption, PutOptions};

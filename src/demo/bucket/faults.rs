@@ -10,14 +10,21 @@ pub type Matcher = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 /// is not locked meanwhile, so the hook may change it.
 pub type Hook = Arc<dyn Fn(&str, Option<&str>) + Send + Sync>;
 
+/// Where in the bytes of a key something is wrong, if anything is. Asked as a [`Matcher`] is.
+pub type Place = Arc<dyn Fn(&str) -> Option<u64> + Send + Sync>;
+
 /// Everything that can be wrong with the bucket.
 #[derive(Clone, Default)]
 pub struct Faults {
     /// Flips the lowest bit of the byte at this offset of the *object* in every GET body that
     /// has it.
     pub flip: Option<Fault<u64>>,
+    /// As `flip`, at an offset of each key's own.
+    pub flip_at: Option<Place>,
     /// Makes GET bodies and their `Content-Length` one byte shorter.
     pub shorten: Option<Fault<()>>,
+    /// These keys are one byte shorter wherever they are told or sent: in listings, HEADs and bodies.
+    pub shorter: Option<Matcher>,
     /// Closes the connection after this many bytes of a GET *body* that is longer.
     pub cut: Option<Fault<u64>>,
     /// Sends GET bodies a little at a time.

@@ -14,6 +14,8 @@ use std::sync::Arc;
 /// The version that a request asks for, and which of its bytes.
 struct Found {
     object: Arc<Stored>,
+    /// How many bytes it is said to have.
+    length: u64,
     version_id: Option<String>,
     etag: ETag,
     at: crate::object::Timestamp,
@@ -75,7 +77,7 @@ impl Found {
     fn content_range(&self) -> Option<String> {
         let last = self.span.end.checked_sub(1)?;
         let partial = self.partial && last >= self.span.start;
-        partial.then(|| format!("bytes {}-{last}/{}", self.span.start, self.object.len()))
+        partial.then(|| format!("bytes {}-{last}/{}", self.span.start, self.length))
     }
 
     fn parts_count(&self) -> Option<i32> {
@@ -135,7 +137,10 @@ fn spoilt(
     let faults = &mut state.faults;
     let key = Some(key);
     let mut span = found.span.clone();
-    let flip = Fault::strike(&mut faults.flip, key, |offset| span.contains(offset));
+    let of_key = faults.flip_at.as_ref().zip(key);
+    let of_key = of_key.and_then(|(place, key)| place(key));
+    let flip = Fault::strike(&mut faults.flip, key, |offset| span.contains(offset))
+        .or(of_key.filter(|offset| span.contains(offset)));
     if !span.is_empty() && Fault::strike(&mut faults.shorten, key, |()| true).is_some() {
         span.end -= 1;
     }
@@ -187,7 +192,8 @@ fn find(state: &State, input: &GetObjectInput) -> S3Result<Found> {
             "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object."
         ));
     }
-    let (span, partial) = span(object, input, number)?;
+    let length = state.told_length(&input.key, object);
+    let (span, partial) = span(object, length, input, number)?;
     let wants_checksums = input
         .checksum_mode
         .as_ref()
@@ -204,6 +210,7 @@ fn find(state: &State, input: &GetObjectInput) -> S3Result<Found> {
             Checksum::default()
         },
         object: Arc::clone(object),
+        length,
         span,
     })
 }
@@ -273,16 +280,17 @@ fn check_conditions(
 /// The bytes that are asked for, and whether the request named a part of them.
 fn span(
     object: &Stored,
+    length: u64,
     input: &GetObjectInput,
     part_number: Option<i32>,
 ) -> S3Result<(Span<u64>, bool)> {
     match (&input.range, part_number) {
-        (None, None) => Ok((0..object.len(), false)),
+        (None, None) => Ok((0..length, false)),
         (Some(_), Some(_)) => Err(s3_error!(
             InvalidRequest,
             "Cannot specify both Range header and partNumber query parameter"
         )),
-        (Some(range), None) => match range.check(object.len()) {
+        (Some(range), None) => match range.check(length) {
             Ok(span) => Ok((span, true)),
             Err(_) => Err(s3_error!(
                 InvalidRange,
@@ -290,7 +298,7 @@ fn span(
             )),
         },
         (None, Some(number)) => match u64::try_from(number).ok().and_then(|n| object.part(n)) {
-            Some(span) => Ok((span, true)),
+            Some(span) => Ok((span.start..span.end.min(length), true)),
             None => Err(no_such_part()),
         },
     }

@@ -289,7 +289,7 @@ fn object_row(state: &State, names: Names, row: &Row<'_, &Stored>) -> Object {
     Object {
         key: Some(names.write(row.key)),
         e_tag: Some(etag(state, object)),
-        size: i64::try_from(object.len()).ok(),
+        size: i64::try_from(state.told_length(row.key, object)).ok(),
         last_modified: Some(listed_time(state, row.version.at)),
         storage_class: Some(object.storage_class().to_owned().into()),
         checksum_algorithm: checksum_algorithms(object),
@@ -309,7 +309,7 @@ fn version_row(
         version_id: Some(row.version.id.clone()),
         is_latest: Some(row.is_latest),
         e_tag: Some(etag(state, object)),
-        size: i64::try_from(object.len()).ok(),
+        size: i64::try_from(state.told_length(row.key, object)).ok(),
         last_modified: Some(listed_time(state, row.version.at)),
         storage_class: Some(object.storage_class().to_owned().into()),
         checksum_algorithm: checksum_algorithms(object),

@@ -98,6 +98,12 @@ impl State {
         id
     }
 
+    /// How many bytes the bucket says that the object has.
+    pub(super) fn told_length(&self, key: &str, object: &Stored) -> u64 {
+        let shorter = self.faults.shorter.as_ref().is_some_and(|of| of(key));
+        object.len().saturating_sub(shorter.into())
+    }
+
     /// A number that no page had before.
     pub(super) fn next_page(&mut self) -> u64 {
         self.last_page += 1;
