@@ -34,6 +34,10 @@
 //! [`digest::prove`] makes a `Verified`, only a `Verified` can be placed, only what is placed can be
 //! recorded.
 //!
+//! Beside the hasher stands a [`formats::Sniffer`]: what the bytes are goes with them into the journal.
+//! It is held against what the owner wants, and against what the series of the key was until now
+//! ([`series::Story`]).
+//!
 //! A bucket that is known to list in byte order is listed in parts side by side
 //! ([`bucket::Span`]); where something is to be fetched that names other objects, the bucket is
 //! listed again before it is.
@@ -42,7 +46,8 @@
 //!
 //! Lowest first; a room knows only rooms above it in this list, and `tests/rooms.rs` holds it.
 //!
-//! - [`error`], [`object`], [`outcome`], [`digest`], [`formats`], [`write_once`]: nouns and pure rules
+//! - [`error`], [`object`], [`outcome`], [`digest`], [`formats`], [`write_once`], [`series`]: nouns and
+//!   pure rules
 //! - [`http`]: connections, and whose cryptography they use
 //! - [`config`], [`credentials`]: what the owner wrote, and where the key comes from
 //! - [`bucket`], [`store`], [`catalogue`]: the source, the drive, the index; they never know each
@@ -71,6 +76,7 @@ pub mod object;
 pub mod outcome;
 pub mod pull;
 pub mod report;
+pub mod series;
 pub mod store;
 pub mod upkeep;
 pub mod watch;

@@ -15,6 +15,8 @@
 
 mod date;
 
+pub use date::names_day_or_month;
+
 use crate::object::ObjectKey;
 use std::fmt;
 
@@ -76,16 +78,16 @@ fn carries_digest(name: &str) -> bool {
 
 fn carries_token(name: &str) -> bool {
     name.split(|c: char| !c.is_ascii_alphanumeric())
-        .any(looks_random)
-        || carries_uuid(name)
+        .any(|run| looks_random(run, TOKEN))
+        || uuid_in(name).is_some()
 }
 
-/// Whether a run of letters and digits is a random one and no words: how often it changes between
+/// Whether a run of letters and digits, `least` of them or more, is a random one and no words: how often it changes between
 /// letters and digits, or goes up from lower to upper case.
 ///
 /// Of 16 random characters (base 16, 36, 62) 6 or 7 do so. Words written together
 /// (`MyWordPressSite2`) do so once a word, and have digits behind some of the words only.
-fn looks_random(run: &str) -> bool {
+pub fn looks_random(run: &str, least: usize) -> bool {
     let turns = run
         .bytes()
         .zip(run.bytes().skip(1))
@@ -97,18 +99,21 @@ fn looks_random(run: &str) -> bool {
     let letters_only = run.bytes().all(|b| b.is_ascii_alphabetic());
     // Words come in one kind without digits, so letters alone must turn more often.
     let per = if letters_only { 3 } else { 4 };
-    run.len() >= TOKEN && turns * per >= run.len()
+    run.len() >= least && turns * per >= run.len()
 }
 
-/// `8-4-4-4-12` hex digits (RFC 9562, section 4).
-fn carries_uuid(name: &str) -> bool {
-    name.as_bytes().windows(36).any(|window| {
+/// Where a UUID begins in `name`: `8-4-4-4-12` hex digits (RFC 9562, section 4).
+pub fn uuid_in(name: &str) -> Option<usize> {
+    name.as_bytes().windows(UUID).position(|window| {
         (0..).zip(window).all(|(at, byte)| match at {
             8 | 13 | 18 | 23 => *byte == b'-',
             _ => byte.is_ascii_hexdigit(),
         })
     })
 }
+
+/// The length of a UUID, in bytes.
+pub const UUID: usize = 36;
 
 #[cfg(test)]
 mod tests {

@@ -48,6 +48,22 @@ fn parts(key: &str) -> Vec<Part<'_>> {
     parts
 }
 
+/// Whether `word` is the English name of a month or a day of the week, whole or of three letters.
+pub fn names_day_or_month(word: &str) -> bool {
+    const DAYS: [&str; 7] = [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+    ];
+    let lower = word.to_ascii_lowercase();
+    let is_day = |day: &&str| lower == **day || day.get(..3) == Some(lower.as_str());
+    month_named(word).is_some() || DAYS.iter().any(is_day)
+}
+
 /// The number of the English month of this name, whole or of three letters.
 fn month_named(word: &str) -> Option<i8> {
     const MONTHS: [&str; 12] = [
