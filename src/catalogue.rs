@@ -19,6 +19,7 @@ mod people;
 mod plan;
 mod rebuild;
 mod rows;
+mod series;
 #[cfg(test)]
 mod tests;
 
@@ -26,7 +27,7 @@ pub use backup::Mark;
 pub use open::{JournalMode, no_catalogue};
 pub use people::Query;
 pub use plan::PlanTotals;
-pub use rows::{Count, EventRow, FindingRow, KeyUse, RunRow, SourceRow};
+pub use rows::{Count, EventRow, FindingRow, KeyUse, KindCount, RunRow, SourceRow};
 
 use crate::error::{Error, Kind, Result};
 use crate::object::{JournalPosition, Sha256, SourceName};

@@ -68,6 +68,21 @@ pub struct SourceConfig {
     /// Where the key comes from: `env`, `profile:NAME`, `process:COMMAND`, `systemd:NAME` or
     /// `vault:MOUNT/PATH`.
     pub credentials: String,
+    /// What is said of objects that are not encrypted.
+    pub encryption: Encryption,
+}
+
+/// What is said of objects that are not encrypted. They are kept whatever it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encryption {
+    /// An alarm for what anyone can read, a warning for what cannot be told.
+    Require,
+    /// One warning for each readable format that a source ever has.
+    #[default]
+    Warn,
+    /// Nothing.
+    Ignore,
 }
 
 /// How the bucket's name is put into the URL.
@@ -204,6 +219,8 @@ struct RawSource {
     #[serde(default, rename = "versions")]
     _versions: Versions,
     #[serde(default)]
+    encryption: Encryption,
+    #[serde(default)]
     credentials: Option<String>,
     #[serde(default)]
     allow_http: bool,
@@ -311,6 +328,7 @@ impl RawSource {
             },
             endpoint,
             addressing: self.addressing,
+            encryption: self.encryption,
             ca_file: (!self.ca_file.as_os_str().is_empty()).then_some(self.ca_file),
             credentials: self.credentials.unwrap_or_else(|| "env".to_owned()),
             name,
@@ -442,6 +460,7 @@ mod tests {
         let source = &config.sources[0];
         assert_eq!(source.credentials, "env");
         assert_eq!(source.endpoint, None);
+        assert_eq!(source.encryption, Encryption::Warn);
         assert!(source.filter.takes("anything/at all"));
     }
 
@@ -459,6 +478,7 @@ mod tests {
             (with("endpoint = \"https://me:hunter2@example.com\""), "holds a name or a password"),
             (with("endpoint = \"https:///x\""), "names no host"),
             (with("region = \"x\"\nversions = \"all\""), "versions: the value is not `auto` or `current`"),
+            (with("region = \"x\"\nencryption = \"hunter2\""), "encryption: the value is not one of `require`, `warn`, `ignore`"),
             (with("region = \"x\"\nallow_http = \"hunter2\""), "allow_http: the value is not a boolean"),
             (with("region = \"x\"\ninclude = \"hunter2\""), "include: the value is not a sequence"),
             (with("region = \"x\"\ninclude = [\"[\"]"), "not a pattern"),

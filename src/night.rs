@@ -7,7 +7,7 @@ use crate::credentials::Credentials;
 use crate::error::Result;
 use crate::home::Home;
 use crate::machine;
-use crate::object::{Clock, InBucket, State};
+use crate::object::Clock;
 use crate::outcome::{Outcome, Reporter, Stop};
 use crate::pull::Pull;
 use crate::watch::{self, Limits, SourceFacts, Status};
@@ -61,14 +61,20 @@ pub fn status(catalogue: &Catalogue, limits: &Limits, clock: &Clock) -> Result<S
             .into_iter()
             .map(|c| (c.state, c.in_bucket, c.versions, c.bytes))
             .collect();
-        sources.push(facts(row, counts));
+        let kinds = catalogue.kinds(&row.name)?.into_iter();
+        let kinds = kinds.map(|k| (k.evidence, k.content, k.versions)).collect();
+        sources.push(SourceFacts {
+            counts,
+            kinds,
+            ..facts(row)
+        });
     }
     let open = catalogue.findings(true)?;
     let open = open.into_iter().map(|row| row.finding).collect();
     Ok(watch::judge(sources, open, limits, clock.now()))
 }
 
-fn facts(row: SourceRow, counts: Vec<(State, InBucket, u64, u64)>) -> SourceFacts {
+fn facts(row: SourceRow) -> SourceFacts {
     let end = row.last_run.as_ref().and_then(|run| run.end.as_ref());
     SourceFacts {
         last_ended: end.map(|end| end.ended.clone()),
@@ -78,6 +84,7 @@ fn facts(row: SourceRow, counts: Vec<(State, InBucket, u64, u64)>) -> SourceFact
         head: row.head,
         key: row.key.map(|used| (used.key, used.first)),
         name: row.name,
-        counts,
+        counts: Vec::new(),
+        kinds: Vec::new(),
     }
 }

@@ -13,6 +13,8 @@
 //! them: `adopt` goes the same way with them.
 
 mod adopt;
+mod arrivals;
+mod background;
 mod beside;
 mod cut;
 mod decide;
@@ -34,6 +36,7 @@ use crate::error::{Error, Kind, Result};
 use crate::home::{PROGRAM, Shelf};
 use crate::object::{Change, Clock, Fact, KeyPrint, RunEnd, RunStart, State};
 use crate::outcome::{Ended, Event, Left, Outcome, Reporter, Stop};
+use arrivals::Arrivals;
 use beside::Witnesses;
 use dispatch::{Dispatched, Dispatcher, ROWS, Turn};
 use group::Group;
@@ -106,7 +109,8 @@ impl Pull {
         if found(words::OPAQUE_ETAGS)? {
             self.bucket.distrust_etags();
         }
-        let mut group = Group::new(shelf, &self.clock, &*self.reporter, self.start(command))?;
+        let (start, arrivals) = (self.start(command), Arrivals::new(self.source.encryption));
+        let mut group = Group::new(shelf, &self.clock, &*self.reporter, start, arrivals)?;
         let result = work(&mut group);
         group.counts.requests = self.bucket.requests() - before;
         let ahead = self.bucket.clock_ahead();
@@ -115,6 +119,9 @@ impl Pull {
         }
         if let Some(key) = self.bucket.belied() {
             group.finding(|frame| frame.opaque_etags(key))?;
+        }
+        if result.is_ok() {
+            group.say_the_rest()?;
         }
         let (ended, error) = match &result {
             Ok((ended, _)) => (ended.as_str(), None),
@@ -151,7 +158,8 @@ impl Pull {
     ) -> Result<DryRun> {
         self.reporter.report(&Event::Source(&self.source.name));
         let clock = self.clock.clone();
-        let mut group = Group::new(shelf, &clock, &*self.reporter, self.start("pull"))?;
+        let (start, arrivals) = (self.start("pull"), Arrivals::new(self.source.encryption));
+        let mut group = Group::new(shelf, &clock, &*self.reporter, start, arrivals)?;
         if self.list(runtime, &mut group)?.is_none() {
             shelf.planner()?.plan_clear(&self.source.name)?;
             return Err(Error::new(

@@ -3,10 +3,12 @@
 mod keys;
 
 use crate::object::{
-    Advice, FindingRecord, InBucket, KeyPrint, Severity, Sha256, SourceName, State, Timestamp,
+    Advice, EvidenceClass, FindingRecord, InBucket, KeyPrint, Severity, Sha256, SourceName, State,
+    Timestamp,
 };
 use jiff::SignedDuration;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// How things stand, worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -37,6 +39,8 @@ pub struct SourceFacts {
     pub last_error: Option<String>,
     /// How many versions there are: what we hold, what the bucket shows, versions, bytes.
     pub counts: Vec<(State, InBucket, u64, u64)>,
+    /// Versions on the drive: how they are proven, what they are where that was judged, how many.
+    pub kinds: Vec<(Option<EvidenceClass>, Option<String>, u64)>,
     /// The journal's head.
     pub head: Option<Sha256>,
     /// The key that the bucket was read with last, and since when it is in use.
@@ -72,6 +76,11 @@ pub struct SourceStatus {
     pub archived: u64,
     /// Versions that our key cannot read.
     pub unreadable: u64,
+    /// Versions on the drive, by the strongest class of evidence that held.
+    pub evidence: BTreeMap<EvidenceClass, u64>,
+    /// Versions on the drive, by what they are (`encrypted age`, `plaintext zip`, `unknown`), as far
+    /// as that was judged.
+    pub content: BTreeMap<String, u64>,
     /// The journal's head: note it elsewhere, and any later edit shows.
     pub head: Option<Sha256>,
 }
@@ -162,8 +171,19 @@ fn one(facts: SourceFacts, findings: &[FindingRecord]) -> SourceStatus {
         .chain(failed.then_some(Health::Error))
         .max()
         .unwrap_or(Health::Ok);
+    let (mut evidence, mut content) = (BTreeMap::new(), BTreeMap::new());
+    for (class, kind, versions) in facts.kinds {
+        if let Some(class) = class {
+            *evidence.entry(class).or_default() += versions;
+        }
+        if let Some(kind) = kind {
+            *content.entry(kind).or_default() += versions;
+        }
+    }
     SourceStatus {
         health,
+        evidence,
+        content,
         stored,
         bytes,
         current: sum(&|s, b| s == State::Stored && b == InBucket::Current).0,
@@ -234,6 +254,15 @@ mod tests {
                 (State::Stored, InBucket::Current, 3, 30),
                 (State::Stored, InBucket::Gone, 2, 20),
                 (State::Held, InBucket::Current, 1, 5),
+            ],
+            kinds: vec![
+                (
+                    Some(EvidenceClass::Provider),
+                    Some("encrypted age".into()),
+                    4,
+                ),
+                (Some(EvidenceClass::Length), Some("encrypted age".into()), 1),
+                (Some(EvidenceClass::Provider), None, 1),
             ],
             head: None,
             key: None,
@@ -312,6 +341,9 @@ mod tests {
             (source.stored, source.bytes, source.current, source.held),
             (6, 55, 3, 1)
         );
+        let evidence = [(EvidenceClass::Provider, 5), (EvidenceClass::Length, 1)];
+        assert_eq!(source.evidence, evidence.into());
+        assert_eq!(source.content, [("encrypted age".to_owned(), 5)].into());
     }
 
     #[test]

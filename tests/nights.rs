@@ -11,6 +11,8 @@ mod beside;
 mod claims;
 #[path = "nights/classes.rs"]
 mod classes;
+#[path = "nights/content.rs"]
+mod content;
 #[path = "nights/cut.rs"]
 mod cut;
 #[path = "nights/dry_run.rs"]
@@ -33,5 +35,7 @@ mod quirks;
 mod random;
 #[path = "nights/replaced.rs"]
 mod replaced;
+#[path = "nights/series.rs"]
+mod series;
 #[path = "nights/side_by_side.rs"]
 mod side_by_side;

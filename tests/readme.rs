@@ -88,7 +88,7 @@ fn the_demo_runs_on_a_machine_with_nothing_configured() {
 fn the_set_up_works_as_written() {
     let bucket = Bucket::new("my-backups", Clock::System);
     let key = "site/site-20261121-030000utc.tar.age";
-    bucket.put(key, b"age-encryption.org/v1\n".repeat(1000));
+    bucket.put(key, support::age(22_000, 1));
     let server = Server::start(vec![bucket], None).unwrap();
     let home = Home::new().with_keys(Keys::of(READER.id, READER.secret));
     let drive = home.path().join("usb");

@@ -22,6 +22,7 @@ use std::time::Instant;
 pub struct Download {
     answer: Answer,
     evidence: Evidence,
+    client_side: Vec<(String, String)>,
     chunks: Chunks,
 }
 
@@ -74,6 +75,7 @@ impl Bucket {
         Ok(Download {
             answer: answer_of(&got),
             evidence: self.evidence_of(&got, identity, cut),
+            client_side: client_side(&got),
             chunks: Chunks::One(Body::new(self, got.body)),
         })
     }
@@ -95,6 +97,7 @@ impl Bucket {
         Ok(Download {
             answer: answer_of(&head),
             evidence: self.evidence_of(&head, identity, cut),
+            client_side: client_side(&head),
             chunks: Chunks::Many(Ranges::new(self, key, identity, first)),
         })
     }
@@ -158,6 +161,7 @@ impl Bucket {
                 .collect(),
             cut,
             claims: claims(|name| output.metadata()?.get(name).map(String::as_str)),
+            trusted_claims: Vec::new(),
             content_name: None,
         }
     }
@@ -172,6 +176,12 @@ impl Download {
     /// What the bucket promised about the bytes.
     pub fn evidence(&self) -> &Evidence {
         &self.evidence
+    }
+
+    /// The names of the metadata in which an S3 client says how it encrypted the object before it
+    /// sent it, with empty values: those are wrapped keys, and nobody's business.
+    pub fn client_side(&self) -> &[(String, String)] {
+        &self.client_side
     }
 
     /// Leaves out the first `offset` bytes, which an earlier run brought; true if that can be
@@ -315,6 +325,15 @@ macro_rules! facts {
 }
 facts!(GetObjectOutput);
 facts!(HeadObjectOutput);
+
+/// The Amazon S3 Encryption Client's own metadata begins so (its documentation, "Object metadata").
+fn client_side(output: &impl Facts) -> Vec<(String, String)> {
+    let metadata = output.metadata().into_iter().flatten();
+    metadata
+        .filter(|(name, _)| name.starts_with("x-amz-"))
+        .map(|(name, _)| (name.clone(), String::new()))
+        .collect()
+}
 
 fn answer_of(output: &impl Facts) -> Answer {
     output.answer()

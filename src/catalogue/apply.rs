@@ -70,6 +70,7 @@ pub(super) struct Row<'r> {
     pub(super) sha256: &'r [u8],
     pub(super) evidence: &'static str,
     pub(super) proofs: String,
+    pub(super) content: Option<&'r str>,
     pub(super) path: &'r str,
     pub(super) bytes: i64,
     pub(super) sums_at: Option<i64>,
@@ -148,6 +149,7 @@ impl<'t> Hand<'t> {
             sha256: &place.sha256.0,
             evidence: place.evidence.as_str(),
             proofs: json(&place.proofs)?,
+            content: place.content.as_deref(),
             path: &place.path,
             bytes: number(place.bytes),
             sums_at,
@@ -158,6 +160,16 @@ impl<'t> Hand<'t> {
         })?;
         if !accepted && !older {
             self.replace_others(&place.key, &place.identity, place.at)?;
+        }
+        if place.state == State::Stored {
+            let content = place.content.as_deref();
+            self.learn(
+                &place.key,
+                &place.identity,
+                content,
+                &place.proofs,
+                place.at,
+            )?;
         }
         self.claim(&place.names)
     }
@@ -182,6 +194,7 @@ impl<'t> Hand<'t> {
             sha256,
             evidence,
             proofs,
+            content,
             path,
             at,
         } = fact
@@ -210,6 +223,7 @@ impl<'t> Hand<'t> {
             sha256: &sha256.0,
             evidence: evidence.as_str(),
             proofs: json(proofs)?,
+            content: content.as_deref(),
             path,
             bytes,
             sums_at,
@@ -218,6 +232,9 @@ impl<'t> Hand<'t> {
             missed_at: None,
             keep: false,
         })?;
+        if state == State::Stored.as_str() {
+            self.learn(key, identity, content.as_deref(), proofs, *at)?;
+        }
         self.replace_others(key, identity, *at)
     }
 
@@ -226,16 +243,16 @@ impl<'t> Hand<'t> {
         self.execute(
             "INSERT INTO version (source_id, key, version_id, etag, size, last_modified,
                answered_version_id, content_type, encryption, state, in_bucket, sha256, evidence,
-               proofs, path, bytes, sums_at, first_seen, stored_at, missed_at, run)
+               proofs, path, bytes, sums_at, first_seen, stored_at, missed_at, run, content)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-               ?18, ?19, ?20, ?21)
+               ?18, ?19, ?20, ?21, ?23)
              ON CONFLICT (source_id, key, identity) DO UPDATE SET
                etag = excluded.etag, size = excluded.size, last_modified = excluded.last_modified,
                answered_version_id = excluded.answered_version_id,
                content_type = excluded.content_type, encryption = excluded.encryption,
                state = excluded.state, sha256 = excluded.sha256, evidence = excluded.evidence,
                proofs = excluded.proofs, path = excluded.path, bytes = excluded.bytes,
-               sums_at = excluded.sums_at, run = excluded.run,
+               sums_at = excluded.sums_at, run = excluded.run, content = excluded.content,
                in_bucket = iif(?22, in_bucket, excluded.in_bucket),
                missed_at = iif(?22, missed_at, excluded.missed_at),
                stored_at = iif(?22, coalesce(stored_at, excluded.stored_at), excluded.stored_at)",
@@ -262,6 +279,7 @@ impl<'t> Hand<'t> {
                 row.missed_at,
                 self.run,
                 row.keep,
+                row.content,
             ],
         )?;
         // Of the rows that share the file, this one now stands for its bytes.

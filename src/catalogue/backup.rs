@@ -48,8 +48,9 @@ impl Catalogue {
     /// Changes with everything that is recorded, except that a run began and ended.
     pub fn mark(&self) -> Result<Mark> {
         let counters = self.rows(
-            "SELECT source_id || ' ' || state || ' ' || in_bucket, versions, bytes FROM counter
-             WHERE versions <> 0 ORDER BY source_id, state, in_bucket",
+            "SELECT concat_ws(' ', source_id, state, in_bucket, evidence, content), versions, bytes
+             FROM counter
+             WHERE versions <> 0 ORDER BY source_id, state, in_bucket, evidence, content",
             [],
             |row| Ok((row.get(0)?, rows::count(row, 1)?, rows::count(row, 2)?)),
         )?;

@@ -4,7 +4,8 @@ use super::Catalogue;
 use crate::error::Result;
 use std::collections::BTreeMap;
 
-type Counters = BTreeMap<(String, String, String), (i64, i64)>;
+/// Versions and bytes, by what they were counted by, in words.
+type Counters = BTreeMap<String, (i64, i64)>;
 
 impl Catalogue {
     /// What is wrong with the database file and its maintained counters, in words; nothing when
@@ -20,12 +21,13 @@ impl Catalogue {
             .map(|table| format!("a row of {table} belongs to a source that is not there")),
         );
         let kept = self.counters(
-            "SELECT source_id, state, in_bucket, versions, bytes FROM counter
+            "SELECT source_id, state, in_bucket, evidence, content, versions, bytes FROM counter
              WHERE (versions, bytes) <> (0, 0)",
         )?;
         let real = self.counters(
-            "SELECT source_id, state, in_bucket, count(*), sum(bytes)
-             FROM version GROUP BY source_id, state, in_bucket",
+            "SELECT source_id, state, in_bucket, coalesce(evidence, '') AS proven,
+               coalesce(content, '') AS is_a, count(*), sum(bytes)
+             FROM version GROUP BY source_id, state, in_bucket, proven, is_a",
         )?;
         let mut places: Vec<_> = kept.keys().chain(real.keys()).collect();
         places.sort();
@@ -35,9 +37,8 @@ impl Catalogue {
             if says != has {
                 let (says, has) = (says.unwrap_or(&(0, 0)), has.unwrap_or(&(0, 0)));
                 wrong.push(format!(
-                    "{}, {}, in the bucket {}: the counter says {} versions of {} bytes, there \
-                     are {} of {}",
-                    place.0, place.1, place.2, says.0, says.1, has.0, has.1
+                    "{place}: the counter says {} versions of {} bytes, there are {} of {}",
+                    says.0, says.1, has.0, has.1
                 ));
             }
         }
@@ -50,8 +51,16 @@ impl Catalogue {
         );
         let rows = self.rows(&sql, [], |row| {
             let source: Option<String> = row.get(0)?;
-            let place = (source.unwrap_or_default(), row.get(2)?, row.get(3)?);
-            Ok((place, (row.get(4)?, row.get(5)?)))
+            let text = |at: usize| row.get::<_, String>(at);
+            let place = format!(
+                "{}, {}, in the bucket {}, proven by {:?}, content {:?}",
+                source.unwrap_or_default(),
+                text(2)?,
+                text(3)?,
+                text(4)?,
+                text(5)?
+            );
+            Ok((place, (row.get(6)?, row.get(7)?)))
         })?;
         Ok(rows.into_iter().collect())
     }

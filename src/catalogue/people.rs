@@ -1,7 +1,7 @@
 //! Reading for people and for `status`, `ls`, `show`, `log`: nothing here writes.
 
 use super::rows::{self, EVENT, FINDING, RUN, STORED};
-use super::{Catalogue, Count, EventRow, FindingRow, RunRow};
+use super::{Catalogue, Count, EventRow, FindingRow, KindCount, RunRow};
 use crate::error::{Error, Kind, Result};
 use crate::object::{FindingRecord, ObjectKey, SourceName, StoredVersion, Timestamp};
 use rusqlite::params;
@@ -44,12 +44,26 @@ impl Catalogue {
     /// counters, so it takes the same time at a million versions.
     pub fn counts(&self, source: Option<&SourceName>) -> Result<Vec<Count>> {
         self.rows(
-            "SELECT s.name, c.state, c.in_bucket, c.versions, c.bytes
+            "SELECT s.name, c.state, c.in_bucket, sum(c.versions), sum(c.bytes)
              FROM source AS s JOIN counter AS c ON c.source_id = s.id
              WHERE c.versions <> 0 AND (?1 IS NULL OR s.name = ?1)
+             GROUP BY s.name, c.state, c.in_bucket
              ORDER BY s.name, c.state, c.in_bucket",
             [source.map(SourceName::as_str)],
             rows::counted,
+        )
+    }
+
+    /// How many versions of `source` the drive has in `latest/` and `history/`, by how they are
+    /// proven and what they are. Reads the counters, too.
+    pub fn kinds(&self, source: &SourceName) -> Result<Vec<KindCount>> {
+        self.rows(
+            "SELECT c.evidence, c.content, sum(c.versions)
+             FROM source AS s JOIN counter AS c ON c.source_id = s.id
+             WHERE s.name = ?1 AND c.state IN ('stored', 'held') AND c.versions <> 0
+             GROUP BY c.evidence, c.content ORDER BY c.evidence, c.content",
+            [source.as_str()],
+            rows::kind_count,
         )
     }
 

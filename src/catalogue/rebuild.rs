@@ -100,6 +100,7 @@ impl Hand<'_> {
             sha256: &sha256.0,
             evidence: "length",
             proofs: "[]".to_owned(),
+            content: None,
             path,
             bytes: number(identity.size),
             sums_at: Some(number(*sums_at)),

@@ -90,6 +90,17 @@ pub struct Count {
     pub bytes: u64,
 }
 
+/// How many versions of a source are proven in one way and are of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KindCount {
+    /// The strongest class of evidence that held.
+    pub evidence: Option<EvidenceClass>,
+    /// What the bytes are, where that was judged.
+    pub content: Option<String>,
+    /// How many versions.
+    pub versions: u64,
+}
+
 /// The word in the catalogue for "no version id", as in the S3 API.
 const NULL_VERSION: &str = "null";
 
@@ -133,7 +144,7 @@ fn time(row: &Row<'_>, at: usize) -> Result<Timestamp> {
     row.get(at).map(from_ms)
 }
 
-fn maybe_time(row: &Row<'_>, at: usize) -> Result<Option<Timestamp>> {
+pub(super) fn maybe_time(row: &Row<'_>, at: usize) -> Result<Option<Timestamp>> {
     Ok(row.get::<_, Option<i64>>(at)?.map(from_ms))
 }
 
@@ -166,7 +177,7 @@ fn source_name(row: &Row<'_>, at: usize) -> Result<SourceName> {
 }
 
 /// JSON that we wrote.
-fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, at: usize) -> Result<T> {
+pub(super) fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, at: usize) -> Result<T> {
     let text: String = row.get(at)?;
     serde_json::from_str(&text)
         .map_err(|e| Error::FromSqlConversionFailure(at, Type::Text, e.into()))
@@ -205,7 +216,7 @@ pub(super) fn known(row: &Row<'_>) -> Result<Known> {
 pub(super) const STORED: &str = "v.id, s.name, v.key, v.version_id, v.etag, v.size, \
      v.last_modified, v.answered_version_id, v.content_type, v.encryption, v.state, v.in_bucket, \
      v.sha256, v.evidence, v.proofs, s.name || '/' || v.path, v.first_seen, v.stored_at, \
-     v.missed_at";
+     v.missed_at, v.content";
 
 pub(super) fn stored(row: &Row<'_>) -> Result<StoredVersion> {
     let evidence = match row.get_ref(13)? {
@@ -227,6 +238,7 @@ pub(super) fn stored(row: &Row<'_>) -> Result<StoredVersion> {
         sha256: row.get::<_, Option<[u8; 32]>>(12)?.map(Sha256),
         evidence,
         proofs: json(row, 14)?,
+        content: row.get(19)?,
         path: row.get(15)?,
         first_seen: time(row, 16)?,
         stored_at: maybe_time(row, 17)?,
@@ -346,6 +358,19 @@ pub(super) fn finding(row: &Row<'_>) -> Result<FindingRow> {
             at: time(row, 10)?,
         },
         ack,
+    })
+}
+
+pub(super) fn kind_count(row: &Row<'_>) -> Result<KindCount> {
+    let evidence: String = row.get(0)?;
+    let content: String = row.get(1)?;
+    Ok(KindCount {
+        evidence: match evidence.is_empty() {
+            true => None,
+            false => Some(checked(row, 0, EvidenceClass::from_word)?),
+        },
+        content: (!content.is_empty()).then_some(content),
+        versions: count(row, 2)?,
     })
 }
 

@@ -85,6 +85,7 @@ fn place(name: &str, identity: Identity, path: &str, at: i64) -> PlaceRecord {
             expected: identity.etag.clone(),
             verdict: Verdict::Holds,
         }],
+        content: None,
         state: State::Stored,
         from: "incoming/1".to_owned(),
         path: path.to_owned(),
@@ -104,6 +105,7 @@ fn touch(name: &str, identity: Identity, path: &str, sha: u8, at: i64) -> Record
         sha256: Sha256([sha; 32]),
         evidence: EvidenceClass::Length,
         proofs: Vec::new(),
+        content: None,
         path: path.to_owned(),
         at: from_ms(at),
     })
@@ -197,6 +199,7 @@ impl Shelf {
             "event",
             "finding",
             "ack",
+            "series",
             "(SELECT key, bytes, sums_at, run FROM version ORDER BY key, identity)",
         ];
         let mut dump = Vec::new();

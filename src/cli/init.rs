@@ -348,7 +348,9 @@ pub(super) fn source_section(args: &Settings) -> String {
          # include = [\"**/*.age\"]  # only keys that match one of these\n\
          # exclude = [\"tmp/**\"]\n\
          # addressing = \"auto\"  # auto, path, virtual\n\
-         # ca_file = \"/etc/ssl/my-ca.pem\"  # a private CA\n",
+         # ca_file = \"/etc/ssl/my-ca.pem\"  # a private CA\n\
+         # What is not encrypted: \"require\" is an alarm, \"warn\" one warning a format, \"ignore\" nothing.\n\
+         # encryption = \"warn\"\n",
     );
     text.push_str(match args.allow_http {
         true => "allow_http = true\n",

@@ -90,6 +90,9 @@ pub struct Evidence {
     pub cut: Cut,
     /// What the uploader wrote beside it.
     pub claims: Vec<Claim>,
+    /// The names of claims that always held in this object's series: one that fails here does not
+    /// describe other bytes.
+    pub trusted_claims: Vec<String>,
     /// The SHA-256 that its name is, in a repository that names files after their content.
     pub content_name: Option<Sha256>,
 }

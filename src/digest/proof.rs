@@ -16,6 +16,8 @@ pub struct Subject {
     pub answer: Answer,
     /// Where the bytes lie, relative to the source's folder.
     pub staged: String,
+    /// What the bytes are, where that was judged: `encrypted age`, `plaintext zip`, `unknown`.
+    pub content: Option<String>,
 }
 
 /// What the comparison found.
@@ -48,6 +50,8 @@ macro_rules! carries_proof {
             pub fn answer(&self) -> &Answer { &self.subject.answer }
             /// Where the bytes lie until they are placed, relative to the source's folder.
             pub fn staged(&self) -> &str { &self.subject.staged }
+            /// What the bytes are, where that was judged.
+            pub fn content(&self) -> Option<&str> { self.subject.content.as_deref() }
             /// SHA-256 of the bytes.
             pub fn sha256(&self) -> Sha256 { self.sha256 }
             /// How many bytes there are.
@@ -87,7 +91,7 @@ carries_proof! {
 /// - Composite checksums, and ETags of objects in parts, must hold where the bucket told how the
 ///   parts lie; where that is a guess they can hold, and are silent otherwise.
 /// - What the uploader claims must hold, unless the bucket's own evidence does: then the claim is
-///   about other bytes, and silent.
+///   about other bytes, and silent; but not where the same claim always held in this series.
 /// - The name of a file in a repository that names files after their content must be its SHA-256.
 /// - An ETag that fails where a checksum holds is the ETag that is no digest, and falls silent.
 pub fn prove(subject: Subject, digests: Digests, evidence: &Evidence) -> Proven {
@@ -196,7 +200,9 @@ fn weigh(digests: &Digests, evidence: &Evidence) -> Vec<Proof> {
             verdict: match digests.claimed(claim.kind).as_ref() == Some(&claim.value) {
                 true => Verdict::Holds,
                 // It describes other bytes: those before encryption, for one (`s3cmd --encrypt`).
-                false if proven => Verdict::Silent,
+                false if proven && !evidence.trusted_claims.contains(&claim.name) => {
+                    Verdict::Silent
+                }
                 false => Verdict::Fails,
             },
         });
@@ -258,6 +264,7 @@ mod tests {
             },
             answer: Answer::default(),
             staged: "incoming/x".into(),
+            content: None,
         };
         prove(subject, hasher.finish(), &evidence)
     }

@@ -3,7 +3,7 @@
 use super::body::{Body, raw};
 use super::claim::{Claim, Nature};
 use super::format::Format;
-use super::randomness::Randomness;
+use super::randomness::{ENOUGH, Randomness};
 use super::samples::Samples;
 use super::{akeeba, armour, borg, header, layout, openpgp, plain, seven_zip, zip};
 use crate::object::ObjectKey;
@@ -105,6 +105,18 @@ pub fn judge(subject: &Subject, samples: &Samples) -> Judgement {
 }
 
 impl Judgement {
+    /// The verdict on an object of `length` bytes, where it is worth writing down: not on one that
+    /// is too short to be judged and claims nothing, or is a short text. Those are notes, digests
+    /// in files of their own, and what a job left empty.
+    pub fn telling(&self, length: u64) -> Option<Verdict> {
+        let short = length < ENOUGH as u64;
+        match self.verdict {
+            Verdict::Unknown if short && self.claim.is_none() => None,
+            Verdict::Plaintext(Format::Text) if short => None,
+            verdict => Some(verdict),
+        }
+    }
+
     /// Of what speaks for itself.
     fn of(verdict: Verdict) -> Self {
         let claim = match verdict {
@@ -198,6 +210,32 @@ mod tests {
         }
         for text in ["", "encrypted", "encrypted ", "unknown age", "secret age"] {
             assert_eq!(Verdict::from_text(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_worth_writing_down() {
+        let key = ObjectKey::new("k").unwrap();
+        let subject = Subject {
+            key: &key,
+            metadata: &[],
+            repository: None,
+        };
+        let text = |length: usize| b"all in order\n".iter().copied().cycle().take(length);
+        let text = |length| text(length).collect::<Vec<u8>>();
+        for (bytes, told) in [
+            (text(0), None),
+            (text(4095), None),
+            (text(4096), Some("plaintext text")),
+            (vec![0xFE; 4095], None),
+            (vec![0xFE; 4096], Some("unknown")),
+            (b"SQLite format 3\0".to_vec(), Some("plaintext sqlite")),
+            (b"Salted__12345678".to_vec(), Some("encrypted openssl")),
+        ] {
+            let length = bytes.len() as u64;
+            let judgement = judge(&subject, &Samples::of(&bytes));
+            let verdict = judgement.telling(length).map(|v| v.to_string());
+            assert_eq!(verdict.as_deref(), told, "{length} bytes {judgement:?}");
         }
     }
 }

@@ -47,6 +47,7 @@ impl Shelf<'_> {
             identity: version.identity,
             answer: version.answer,
             proofs: version.proofs,
+            content: version.content,
         })
     }
 }

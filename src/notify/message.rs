@@ -345,6 +345,7 @@ mod tests {
             last_ended: Some("complete".into()),
             last_error: None,
             counts: Vec::new(),
+            kinds: Vec::new(),
             head: Some(HEAD),
             key: None,
         }

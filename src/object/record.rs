@@ -43,6 +43,9 @@ pub struct PlaceRecord {
     pub evidence: EvidenceClass,
     /// Every piece of evidence with its verdict.
     pub proofs: Vec<Proof>,
+    /// What the bytes are, where that was judged: `encrypted age`, `plaintext zip`, `unknown`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
     /// `stored` (under `latest/` or `history/`), `held` (under `history/`) or `quarantined`.
     pub state: State,
     /// Where the bytes stood when this line was written, relative to the source's folder.
@@ -129,6 +132,9 @@ pub enum Fact {
         evidence: EvidenceClass,
         /// Every piece of evidence with its verdict.
         proofs: Vec<Proof>,
+        /// What the bytes are, where that was judged.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        content: Option<String>,
         /// Where the bytes are, relative to the source's folder.
         path: String,
         /// Our clock.

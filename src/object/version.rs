@@ -241,6 +241,8 @@ pub struct StoredVersion {
     pub evidence: Option<EvidenceClass>,
     /// Every piece of evidence with its verdict.
     pub proofs: Vec<Proof>,
+    /// What the bytes are, where that was judged: `encrypted age`, `plaintext zip`, `unknown`.
+    pub content: Option<String>,
     /// Where the bytes are, relative to the store.
     pub path: Option<String>,
     /// When we first saw it in a listing.

@@ -8,6 +8,7 @@
 mod find;
 mod prove;
 
+use super::arrivals::Arrivals;
 use super::group::Group;
 use super::transfer::Fetched;
 use super::{Pull, WAITING, ended, take_all};
@@ -107,7 +108,8 @@ impl Pull {
         each: &mut dyn FnMut(Found) -> Result<()>,
     ) -> Result<Ended> {
         let clock = self.clock.clone();
-        let mut group = Group::new(shelf, &clock, &*self.reporter, self.start("adopt"))?;
+        let (start, arrivals) = (self.start("adopt"), Arrivals::new(self.source.encryption));
+        let mut group = Group::new(shelf, &clock, &*self.reporter, start, arrivals)?;
         if self.list(runtime, &mut group)?.is_some() {
             let finder = Finder::new(&self.source, shelf, &adopt.folder)?;
             let stop = self.stop.clone();

@@ -1,14 +1,14 @@
 //! Takes rows of the plan in order and keeps transfers under way, as long as that makes sense.
 
-use super::beside::Near;
+use super::background::Lookup;
 use super::plan::archived;
 use super::sieve::Sieve;
-use super::transfer::{Fetched, Named, Transfer};
+use super::transfer::{Background, Fetched, Transfer};
 use crate::catalogue::Catalogue;
 use crate::config::LimitsConfig;
 use crate::error::{Kind, Result};
 use crate::formats::{self, Rank};
-use crate::object::{Change, ObjectKey, SourceName, Why};
+use crate::object::{Change, ObjectKey, Why};
 use crate::outcome::Event;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +26,7 @@ const FAILURES: u64 = 32;
 pub(super) struct Dispatcher {
     transfer: Transfer,
     plan: Catalogue,
-    beside: Arc<Sieve>,
+    lookup: Lookup,
     tally: Arc<Tally>,
     limits: LimitsConfig,
     done: Dispatched,
@@ -171,10 +171,11 @@ impl Dispatcher {
             has_read,
             ..Tally::default()
         };
+        let lookup = Lookup::new(transfer.source.clone(), beside);
         Self {
             transfer,
             plan,
-            beside,
+            lookup,
             tally: Arc::new(tally),
             limits,
             done,
@@ -296,7 +297,8 @@ impl Dispatcher {
                 }
                 self.readable(REFUSALS)?;
                 self.reachable().await?;
-                tasks.spawn(self.one(row, change)?);
+                let background = self.lookup.of(&self.plan, &change)?;
+                tasks.spawn(self.one(row, change, background));
             }
         }
         // A stop ends the transfers themselves; without a taker they are dropped with the set.
@@ -315,41 +317,20 @@ impl Dispatcher {
     }
 
     /// One object's transfer, as a task of its own.
-    fn one(&self, row: i64, change: Change) -> Result<impl Future<Output = ()> + Send + 'static> {
-        let named = self.named(&change.key)?;
-        let near = match named {
-            Named::Freely => Near::of(&change.key, &self.beside, |key| self.holds(key))?,
-            Named::Lock | Named::Content(_) => Near::default(),
-        };
+    fn one(
+        &self,
+        row: i64,
+        change: Change,
+        background: Background,
+    ) -> impl Future<Output = ()> + Send + 'static {
         let (transfer, out, tally) = (self.transfer.clone(), self.out.clone(), self.tally.clone());
-        Ok(async move {
+        async move {
             let (key, bytes) = (change.key.clone(), change.identity.size);
-            let fetched = transfer.fetch(change, named, &near).await;
+            let fetched = transfer.fetch(change, background).await;
             tally.count(&fetched, &key, row, bytes);
             transfer.reporter.report(&Event::Finished(&key));
             // A closed channel means that the drive failed: that is said elsewhere.
             let _ = out.send(fetched).await;
-        })
-    }
-
-    /// What a key's name says, if its source holds the repository that it would be of.
-    fn named(&self, key: &ObjectKey) -> Result<Named> {
-        if let Some(config) = formats::restic_lock(key) {
-            return Ok(match self.holds(&config)? {
-                true => Named::Lock,
-                false => Named::Freely,
-            });
         }
-        Ok(match formats::content_name(key) {
-            Some(name) if self.holds(&name.config)? => Named::Content(name.sha256),
-            _ => Named::Freely,
-        })
-    }
-
-    /// Whether a key of the source is stored or planned.
-    fn holds(&self, key: &ObjectKey) -> Result<bool> {
-        let source: &SourceName = &self.transfer.source;
-        Ok(self.plan.plan_has(source, key.as_str())?
-            || self.plan.latest_of(source, key.as_str())?.is_some())
     }
 }

@@ -1,6 +1,7 @@
 //! The group commit: proven bytes come in one by one and are made durable together, because a
 //! sync a file is what makes careful tools slow.
 
+use super::arrivals::Arrivals;
 use super::decide::{Decision, decide};
 use super::disputes::disputed_by;
 use super::transfer::Fetched;
@@ -43,6 +44,7 @@ pub(super) struct Group<'a, 'h> {
     bytes: u64,
     opened: Option<Instant>,
     next_finding: u64,
+    pub(super) arrivals: Arrivals,
     /// What the run did so far.
     pub(super) counts: RunCounts,
     /// Why the first object that could not be fetched was not.
@@ -55,6 +57,7 @@ impl<'a, 'h> Group<'a, 'h> {
         clock: &'a Clock,
         reporter: &'a dyn Reporter,
         start: RunStart,
+        arrivals: Arrivals,
     ) -> Result<Self> {
         let next_finding = shelf.catalogue().next_finding_number(shelf.name())?;
         Ok(Self {
@@ -70,6 +73,7 @@ impl<'a, 'h> Group<'a, 'h> {
             bytes: 0,
             opened: None,
             next_finding,
+            arrivals,
             counts: RunCounts::default(),
             first_failure: None,
         })
@@ -150,6 +154,7 @@ impl<'a, 'h> Group<'a, 'h> {
         if self.is_recorded() {
             return Ok(());
         }
+        self.say_what_is_required()?;
         self.begin();
         let entries = std::mem::take(&mut self.entries);
         self.shelf.commit(entries)?;
@@ -233,6 +238,7 @@ impl<'a, 'h> Group<'a, 'h> {
         hold: bool,
     ) -> Result<()> {
         self.disputes(&verified)?;
+        self.look_at(&verified)?;
         let bytes = verified.bytes();
         let (spelling, names) = self.shelf.spelling(verified.key(), &self.claims)?;
         self.claims.extend(names.iter().cloned());
@@ -360,6 +366,7 @@ impl<'a, 'h> Group<'a, 'h> {
                 at,
             });
             self.fact(Fact::Event(words::unreadable(key, &error.to_string(), at)));
+            self.look_at_unreadable(key, identity, &error)?;
         }
         self.blame(error);
         Ok(())
@@ -386,6 +393,7 @@ fn touch(verified: &Verified, path: String, at: crate::object::Timestamp) -> Fac
         sha256: verified.sha256(),
         evidence: verified.evidence(),
         proofs: verified.proofs().to_vec(),
+        content: verified.content().map(str::to_owned),
         path,
         at,
     }

@@ -3,11 +3,14 @@
 use super::beside::{Near, Witnesses};
 use super::plan::archived;
 use crate::bucket::{Ask, Bucket, Download, Failure};
-use crate::digest::{Claim, Contradiction, Evidence, Hasher, Proven, Subject, Verified, prove};
+use crate::digest::{
+    Claim, Contradiction, Digests, Evidence, Hasher, Proven, Subject, Verified, prove,
+};
 use crate::error::{Error, Kind, Result};
-use crate::formats;
-use crate::object::{Change, Clock, Fact, Identity, Sha256, SourceName, State, Why};
+use crate::formats::{self, Format, Samples, Sniffer};
+use crate::object::{Change, Clock, Fact, Identity, ObjectKey, Sha256, SourceName, State, Why};
 use crate::outcome::{Event, Reporter, Stop};
+use crate::series;
 use crate::store::{Incoming, Reserved, Space, Staging};
 use std::sync::Arc;
 
@@ -30,6 +33,28 @@ pub(super) enum Fetched {
     Interrupted,
     /// The drive failed: nothing more can be stored.
     Drive(Error),
+}
+
+/// What our own rows tell of an object before it is fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Background {
+    /// What its name says.
+    pub(super) named: Named,
+    /// The repository that it is part of.
+    pub(super) repository: Option<Format>,
+    /// The files that lie beside it and may say something about its bytes.
+    pub(super) near: Near,
+    /// The claims that always held in its series, by the names that those go by there.
+    pub(super) trusted_claims: Vec<String>,
+}
+
+impl Background {
+    /// The names of those of `claims` that always held in the object's series.
+    fn trusted(&self, claims: &[Claim]) -> Vec<String> {
+        let names = claims.iter().map(|claim| &claim.name);
+        let trusted = |name: &&String| self.trusted_claims.contains(&series::claim(name));
+        names.filter(trusted).cloned().collect()
+    }
 }
 
 /// What an object's name says where its source holds the repository that the name is of.
@@ -76,7 +101,7 @@ const GATHER: usize = 256 << 10;
 
 impl Transfer {
     /// Fetches what `change` asks for; never fails the run by itself.
-    pub(super) async fn fetch(&self, change: Change, named: Named, near: &Near) -> Fetched {
+    pub(super) async fn fetch(&self, change: Change, background: Background) -> Fetched {
         let note = |state| {
             Fetched::Fact(Fact::Noted {
                 key: change.key.clone(),
@@ -92,7 +117,7 @@ impl Transfer {
                 at: self.clock.now(),
             });
         }
-        if named == Named::Lock && change.identity.size <= formats::RESTIC_LOCK_MAX {
+        if background.named == Named::Lock && change.identity.size <= formats::RESTIC_LOCK_MAX {
             return note(State::Skipped);
         }
         if archived(change.storage_class.as_deref()) {
@@ -103,7 +128,7 @@ impl Transfer {
             Ok(room) => room,
             Err(full) => return Fetched::Failed(change, full),
         };
-        match self.until_settled(&change, named, near).await {
+        match self.until_settled(&change, &background).await {
             Ok(Proven::Verified(verified)) => Fetched::Verified(verified),
             Ok(Proven::Contradicted(contradiction)) => Fetched::Contradicted(contradiction),
             Err(Miss::Stopped) => Fetched::Interrupted,
@@ -140,20 +165,19 @@ impl Transfer {
     async fn until_settled(
         &self,
         change: &Change,
-        named: Named,
-        near: &Near,
+        background: &Background,
     ) -> Result<Proven, Miss> {
         let attempts = self.bucket.tuning().attempts;
-        let mut claims = self.claims(change, near, false).await?;
+        let mut claims = self.claims(change, &background.near, false).await?;
         let (mut tries, mut contradicted) = (1, false);
         loop {
             // What did not come out right may have been uploaded in parts that are not alike.
-            let ask = match (named, contradicted) {
+            let ask = match (background.named, contradicted) {
                 (Named::Content(_), _) => Ask::Nothing,
                 (_, true) => Ask::Each,
                 (_, false) => Ask::First,
             };
-            match self.once(change, named, ask, &claims).await {
+            match self.once(change, background, ask, &claims).await {
                 // A mismatch is fetched once more before it means anything: a line or a proxy
                 // can spoil bytes, and then the second ones differ.
                 Ok(Proven::Contradicted(found)) if !contradicted => {
@@ -162,7 +186,7 @@ impl Transfer {
                     let (incoming, staged) = (self.incoming.clone(), found.staged().to_owned());
                     let removed = blocking(move || incoming.remove(&staged)).await;
                     removed.map_err(Miss::Drive)?;
-                    claims = self.claims(change, near, true).await?;
+                    claims = self.claims(change, &background.near, true).await?;
                     self.trouble(&format!(
                         "{}: the bytes contradict their evidence; fetching them once more",
                         change.key
@@ -199,7 +223,7 @@ impl Transfer {
     async fn once(
         &self,
         change: &Change,
-        named: Named,
+        background: &Background,
         ask: Ask,
         claims: &[Claim],
     ) -> Result<Proven, Miss> {
@@ -211,7 +235,8 @@ impl Transfer {
         let id = Incoming::id_of(&self.source, key, identity);
         let mut evidence = download.evidence().clone();
         evidence.claims.extend_from_slice(claims);
-        if let Named::Content(sha256) = named {
+        evidence.trusted_claims = background.trusted(&evidence.claims);
+        if let Named::Content(sha256) = background.named {
             evidence.content_name = Some(sha256);
         }
         let mut sink = Sink::new(self.incoming.clone(), id, evidence.clone());
@@ -247,12 +272,18 @@ impl Transfer {
                 }
             }
         }
-        let (digests, staged) = sink.finish().await.map_err(Miss::Drive)?;
+        let look = Look {
+            key: key.clone(),
+            metadata: download.client_side().to_vec(),
+            repository: background.repository,
+        };
+        let (digests, staged, content) = sink.finish(look).await.map_err(Miss::Drive)?;
         let subject = Subject {
             key: key.clone(),
             identity: identity.clone(),
             answer: download.answer().clone(),
             staged,
+            content,
         };
         let proven = prove(subject, digests, &evidence);
         if let Proven::Verified(verified) = &proven
@@ -284,6 +315,25 @@ impl Transfer {
     }
 }
 
+/// What is known of an object besides its bytes, for the look at these.
+struct Look {
+    key: ObjectKey,
+    metadata: Vec<(String, String)>,
+    repository: Option<Format>,
+}
+
+impl Look {
+    fn judge(&self, samples: &Samples) -> Option<String> {
+        let subject = formats::Subject {
+            key: &self.key,
+            metadata: &self.metadata,
+            repository: self.repository,
+        };
+        let verdict = formats::judge(&subject, samples).telling(samples.length());
+        verdict.map(|verdict| verdict.to_string())
+    }
+}
+
 /// Gathers chunks, and hashes and writes them away from the network's threads. Small objects
 /// cost one such trip in all.
 struct Sink {
@@ -291,6 +341,7 @@ struct Sink {
     id: String,
     evidence: Evidence,
     hasher: Hasher,
+    sniffer: Sniffer,
     staging: Option<Staging>,
     gathered: Vec<u8>,
     marked: u64,
@@ -302,6 +353,7 @@ impl Sink {
             incoming,
             id,
             hasher: Hasher::new(&evidence),
+            sniffer: Sniffer::new(evidence.size),
             evidence,
             staging: None,
             gathered: Vec::new(),
@@ -314,17 +366,21 @@ impl Sink {
     }
 
     fn resume(mut self, identity: &Identity) -> Result<Self> {
-        let hasher = &mut self.hasher;
-        let staging = self
-            .incoming
-            .resume(&self.id, identity, &mut |bytes| hasher.update(bytes))?;
+        let (hasher, sniffer) = (&mut self.hasher, &mut self.sniffer);
+        let staging = self.incoming.resume(&self.id, identity, &mut |bytes| {
+            hasher.update(bytes);
+            sniffer.feed(bytes);
+        })?;
         match staging {
             Some(staging) => {
                 self.marked = staging.written();
                 self.staging = Some(staging);
             }
             // The prefix may have been fed in part before it proved wrong.
-            None => self.hasher = Hasher::new(&self.evidence),
+            None => {
+                self.hasher = Hasher::new(&self.evidence);
+                self.sniffer.restart();
+            }
         }
         Ok(self)
     }
@@ -358,14 +414,19 @@ impl Sink {
         .await
     }
 
-    async fn finish(mut self) -> Result<(crate::digest::Digests, String)> {
+    /// The digests, where the bytes lie, and what they are.
+    async fn finish(mut self, look: Look) -> Result<(Digests, String, Option<String>)> {
         blocking(move || {
             self.flush()?;
             let Self {
-                hasher, staging, ..
+                hasher,
+                sniffer,
+                staging,
+                ..
             } = self;
             let staging = staging.ok_or_else(|| Error::new(Kind::Run, "nothing was staged"))?;
-            Ok((hasher.finish(), staging.finish()?))
+            let content = look.judge(&sniffer.finish());
+            Ok((hasher.finish(), staging.finish()?, content))
         })
         .await
     }
@@ -376,6 +437,7 @@ impl Sink {
             none => none.insert(self.incoming.create(&self.id)?),
         };
         self.hasher.update(&self.gathered);
+        self.sniffer.feed(&self.gathered);
         staging.write(&self.gathered)?;
         self.gathered.clear();
         Ok(())

@@ -26,6 +26,7 @@ pub fn version_json(version: &StoredVersion) -> Value {
         "in_bucket": version.in_bucket,
         "evidence": version.evidence,
         "proofs": version.proofs,
+        "content": version.content,
         "content_type": version.answer.content_type,
         "encryption": version.answer.encryption,
         "path": version.path,

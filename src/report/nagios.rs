@@ -87,6 +87,7 @@ mod tests {
             last_ended: Some(ended.into()),
             last_error: Some("the line is dead".into()),
             counts: vec![(State::Stored, InBucket::Current, 3, 2048)],
+            kinds: Vec::new(),
             head: None,
             key: None,
         };

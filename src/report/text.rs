@@ -3,7 +3,9 @@
 use crate::catalogue::{EventRow, RunRow};
 use crate::error::Result;
 use crate::machine::Machine;
-use crate::object::{Change, FindingRecord, Severity, StoredVersion, Timestamp, printable};
+use crate::object::{
+    Change, EvidenceClass, FindingRecord, Severity, StoredVersion, Timestamp, printable,
+};
 use crate::outcome::Outcome;
 use crate::pull::DryRun;
 use crate::store::Reader;
@@ -122,6 +124,9 @@ fn source_lines(out: &mut dyn Write, source: &SourceStatus) -> io::Result<()> {
             writeln!(out, "  {count} {words}")?;
         }
     }
+    for kinds in [proven_by(source), content(source)].iter().flatten() {
+        writeln!(out, "  {}", printable(kinds))?;
+    }
     if let Some(at) = source.last_complete_pull {
         writeln!(out, "  last complete pull: {} UTC", time(at))?;
     }
@@ -140,6 +145,51 @@ fn source_lines(out: &mut dyn Write, source: &SourceStatus) -> io::Result<()> {
         writeln!(out, "  journal head: {head}")?;
     }
     Ok(())
+}
+
+/// How the versions on the drive are proven, strongest first.
+fn proven_by(source: &SourceStatus) -> Option<String> {
+    let weaker = |class| match class {
+        EvidenceClass::Length => " (weaker)",
+        _ => "",
+    };
+    let classes = source.evidence.iter();
+    let classes: Vec<String> = classes
+        .map(|(class, count)| format!("{class} {count}{}", weaker(*class)))
+        .collect();
+    (!classes.is_empty()).then(|| format!("proven by: {}", classes.join(", ")))
+}
+
+/// Whether the versions on the drive are encrypted, as far as that was judged.
+fn content(source: &SourceStatus) -> Option<String> {
+    let of = |what: &'static str| {
+        let all = source.content.iter();
+        all.filter_map(move |(kind, count)| {
+            let (first, format) = kind.split_once(' ').unwrap_or((kind, ""));
+            (first == what).then_some((format, *count))
+        })
+    };
+    let sum = |what| of(what).map(|(_, count)| count).sum::<u64>();
+    let formats: Vec<String> = of("plaintext")
+        .map(|(format, count)| format!("{format} {count}"))
+        .collect();
+    let mut parts = Vec::new();
+    for (what, words) in [
+        ("encrypted", "encrypted"),
+        ("plaintext", "not encrypted"),
+        ("metadata", "settings of repositories"),
+        ("unknown", "unknown"),
+    ] {
+        let count = sum(what);
+        if count > 0 {
+            let formats = match what {
+                "plaintext" => format!(": {}", formats.join(", ")),
+                _ => String::new(),
+            };
+            parts.push(format!("{words} {count}{formats}"));
+        }
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// One line of `offsite ls`: size, the bucket's time, what we hold and what the bucket shows, the
@@ -208,6 +258,9 @@ fn one_version(out: &mut dyn Write, version: &StoredVersion) -> io::Result<()> {
     }
     if let Some(sha256) = version.sha256 {
         field("sha256", &sha256.to_string())?;
+    }
+    if let Some(content) = &version.content {
+        field("content", content)?;
     }
     for proof in &version.proofs {
         let text = format!(

@@ -15,6 +15,7 @@ pub(super) struct Payload {
     pub(super) bytes: u64,
     pub(super) evidence: EvidenceClass,
     pub(super) proofs: Vec<Proof>,
+    pub(super) content: Option<String>,
     pub(super) from: String,
 }
 
@@ -30,6 +31,7 @@ macro_rules! payload_from {
                     bytes: proven.bytes(),
                     evidence: proven.evidence(),
                     proofs: proven.proofs().to_vec(),
+                    content: proven.content().map(str::to_owned),
                     from: proven.staged().to_owned(),
                 }
             }
@@ -49,6 +51,7 @@ impl From<&Held> for Payload {
             bytes: held.bytes,
             evidence: held.evidence,
             proofs: held.proofs.clone(),
+            content: held.content.clone(),
             from: held.path.clone(),
         }
     }
@@ -65,6 +68,7 @@ impl Payload {
             bytes: self.bytes,
             evidence: self.evidence,
             proofs: self.proofs,
+            content: self.content,
             state,
             from: self.from,
             path,

@@ -121,6 +121,8 @@ pub struct Held {
     pub evidence: EvidenceClass,
     /// Every piece of evidence with its verdict.
     pub proofs: Vec<Proof>,
+    /// What the bytes are, where that was judged.
+    pub content: Option<String>,
     /// Where it is in `history/`, relative to the source's folder.
     pub path: String,
 }

@@ -87,6 +87,7 @@ fn credible(mut record: Record) -> Option<Record> {
     let credible = match &mut record {
         Record::Place(place) => {
             (place.evidence, place.proofs) = (EvidenceClass::Length, Vec::new());
+            place.content = None;
             fits(place) && stands(&place.path, &place.key)
         }
         Record::Move(moved) => stands(&moved.from, &moved.key) && stands(&moved.to, &moved.key),
@@ -95,9 +96,10 @@ fn credible(mut record: Record) -> Option<Record> {
             path,
             evidence,
             proofs,
+            content,
             ..
         }) => {
-            (*evidence, *proofs) = (EvidenceClass::Length, Vec::new());
+            (*evidence, *proofs, *content) = (EvidenceClass::Length, Vec::new(), None);
             stands(path, key)
         }
         Record::Fact(Fact::Adopted { key, path, .. }) => stands(path, key),

@@ -156,6 +156,7 @@ fn proven(source: &SourceStore, name: &str, content: &str, second: i64, listed: 
         identity,
         answer: Answer::default(),
         staged: staging.finish().unwrap(),
+        content: Some("encrypted age".to_owned()),
     };
     prove(subject, hasher.finish(), &evidence)
 }
@@ -277,6 +278,7 @@ fn everything(source: &SourceStore, base: &[Record]) -> Vec<Entry> {
                 bytes: held.bytes,
                 evidence: held.evidence,
                 proofs: held.proofs.clone(),
+                content: held.content.clone(),
                 path: held.path.clone(),
             },
             spelling: plain(),

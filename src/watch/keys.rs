@@ -77,6 +77,7 @@ mod tests {
             last_ended: None,
             last_error: None,
             counts: Vec::new(),
+            kinds: Vec::new(),
             head: None,
             key: key.map(|(id, day)| (KeyPrint::of(id), from_ms(day * DAY))),
         }

@@ -181,11 +181,8 @@ fn the_guide_followed_word_for_word_on_arm64_ends_with_a_verified_pull() {
     let bucket = Bucket::at(&server.endpoint(), ADMIN, "my-backups");
     bucket.create();
     let objects = [
-        (
-            "site/site-20261121.tar.age",
-            b"age-encryption.org/v1\n".repeat(1000),
-        ),
-        ("db/20261121.sql.age", b"age-encryption.org/v1\n".repeat(10)),
+        ("site/site-20261121.tar.age", crate::support::age(22_000, 1)),
+        ("db/20261121.sql.age", crate::support::age(200, 2)),
         ("large.age", vec![7; 40 << 20]),
     ];
     for (key, bytes) in &objects {

@@ -38,7 +38,7 @@ fn of_the_program() -> Vec<String> {
 #[test]
 fn the_guide_works_from_the_store_to_the_verified_pull() {
     let bucket = Bucket::new("my-backups", Clock::System);
-    bucket.put("site.tar.age", b"age-encryption.org/v1\n".repeat(1000));
+    bucket.put("site.tar.age", crate::support::age(22_000, 1));
     let server = Server::start(vec![bucket], None).unwrap();
     let home = Home::new();
     let mut script = of_the_program().join("\n");

@@ -106,7 +106,9 @@ fn claimed(name: &'static str, bytes: &[u8]) -> PutOptions {
 
 /// Bytes of no pattern, other ones for each name.
 fn bytes(name: &str, length: usize) -> Vec<u8> {
-    let seed = name.bytes().fold(7, |n: u64, b| (n << 5) ^ (n >> 59) ^ u64::from(b));
+    let seed = name
+        .bytes()
+        .fold(7, |n: u64, b| (n << 5) ^ (n >> 59) ^ u64::from(b));
     let mut random = fastrand::Rng::with_seed(seed);
     (0..length).map(|_| random.u8(..)).collect()
 }

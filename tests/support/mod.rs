@@ -52,3 +52,11 @@ pub use seaweedfs::Seaweed;
 pub use tls::{Authority, Tls};
 pub use tools::{need, tool};
 pub use vm::Vm;
+
+/// A file as age writes it, as far as anyone can tell without the key; others for another seed.
+pub fn age(length: usize, seed: u64) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    fastrand::Rng::with_seed(seed).fill(&mut bytes);
+    let header = b"age-encryption.org/v1\n-> X25519 abc\ndef\n--- ghi\n";
+    [&header[..], &bytes].concat()
+}

@@ -6,7 +6,7 @@
 use super::program::{Output, Running, program};
 use offsite::bucket::{Bucket as Client, Tuning};
 use offsite::catalogue::{Catalogue, FindingRow, Query};
-use offsite::config::{Addressing, Filter, LimitsConfig, SourceConfig, StoreConfig};
+use offsite::config::{Addressing, Encryption, Filter, LimitsConfig, SourceConfig, StoreConfig};
 use offsite::credentials::Credentials;
 use offsite::demo::bucket::{Bucket, Faults, READER, Server};
 use offsite::error::Result;
@@ -89,6 +89,7 @@ impl Nights {
                 addressing: Addressing::Auto,
                 ca_file: None,
                 credentials: "env".to_owned(),
+                encryption: Encryption::default(),
             },
             store: StoreConfig {
                 path,

@@ -392,7 +392,7 @@ fn a_drifted_counter_is_said() {
     assert_eq!(
         wrong,
         [
-            "www, stored, in the bucket current: the counter says 1 versions of 4 bytes, there are 1 of 5"
+            "www, stored, in the bucket current, proven by \"provider\", content \"\": the counter says 1 versions of 4 bytes, there are 1 of 5"
         ]
     );
 }

@@ -5,7 +5,7 @@ use super::{Adopt, Found, Stays};
 use crate::bucket::Failure;
 use crate::digest::{Digests, Evidence, Hasher, Proven, Subject, Verified, prove};
 use crate::error::{Error, Kind, Result};
-use crate::formats;
+use crate::formats::{self, Samples, Sniffer};
 use crate::object::{Change, EvidenceClass, Proof, Verdict};
 use crate::outcome::Event;
 use crate::pull::transfer::{Transfer, blocking};
@@ -151,12 +151,13 @@ impl Prover {
         };
         let (path, promised) = (path.to_owned(), evidence.clone());
         let read = blocking(move || Ok(reader.read(&path, &promised)));
-        let (digests, staged, original) = read.await.map_err(No::Drive)??;
+        let (digests, staged, original, samples) = read.await.map_err(No::Drive)??;
         let subject = Subject {
             key: key.clone(),
             identity: identity.clone(),
             answer,
             staged: staged.clone(),
+            content: by_its_bytes(change, &samples),
         };
         let unproven = match prove(subject, digests, &evidence) {
             Proven::Verified(verified) if verified.evidence() < EvidenceClass::Length => {
@@ -196,9 +197,14 @@ struct Reader {
 }
 
 impl Reader {
-    fn read(&self, path: &str, evidence: &Evidence) -> Result<(Digests, String, Original), No> {
+    fn read(
+        &self,
+        path: &str,
+        evidence: &Evidence,
+    ) -> Result<(Digests, String, Original, Samples), No> {
         let mut original = self.folder.original(path).map_err(No::Unread)?;
         let mut hasher = Hasher::new(evidence);
+        let mut sniffer = Sniffer::new(evidence.size);
         let transfer = &self.transfer;
         let mut how = Taking {
             link: self.link,
@@ -206,6 +212,7 @@ impl Reader {
             stop: &transfer.stop,
             each: &mut |bytes| {
                 hasher.update(bytes);
+                sniffer.feed(bytes);
                 transfer.reporter.report(&Event::Bytes(bytes.len() as u64));
             },
         };
@@ -215,8 +222,20 @@ impl Reader {
             Untaken::Room(error) => No::Room(error),
             Untaken::Drive(error) => No::Drive(error),
         })?;
-        Ok((hasher.finish(), staged, original))
+        Ok((hasher.finish(), staged, original, sniffer.finish()))
     }
+}
+
+/// What the bytes are by their own word. What may be part of a repository, or is said by its
+/// metadata alone, stays without a verdict here.
+fn by_its_bytes(change: &Change, samples: &Samples) -> Option<String> {
+    let subject = formats::Subject {
+        key: &change.key,
+        metadata: &[],
+        repository: None,
+    };
+    let verdict = formats::judge(&subject, samples).telling(samples.length())?;
+    (verdict != formats::Verdict::Unknown).then(|| verdict.to_string())
 }
 
 /// Why a file is not taken over.
