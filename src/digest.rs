@@ -9,6 +9,7 @@ mod beside;
 mod claims;
 mod evidence;
 mod hasher;
+mod lanes;
 mod parts;
 mod proof;
 mod running;

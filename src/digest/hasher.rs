@@ -2,13 +2,14 @@
 
 use super::claims::Claimed;
 use super::evidence::{Algorithm, Checksum, Evidence};
+use super::lanes::{self, Digest};
 use super::parts::{PartDigests, PartHasher};
 use super::running::Running;
 use crate::object::Sha256;
 use data_encoding::{BASE64, HEXLOWER};
-use md5::Digest as _;
 
-/// Sees an object's bytes once, in order, and computes every digest that its evidence names.
+/// Sees an object's bytes once, in order, and computes every digest that its evidence names; of
+/// large pieces side by side, where there is more than one processor.
 ///
 /// SHA-256 always: it is what the catalogue, the journal and `SHA256SUMS` hold. Anything else
 /// only if some evidence asks for it, because a Raspberry Pi 4 hashes hardly faster than its
@@ -17,7 +18,7 @@ use md5::Digest as _;
 pub struct Hasher {
     bytes: u64,
     sha256: ring::digest::Context,
-    md5: Option<md5::Md5>,
+    md5: Option<Running>,
     checksums: Vec<(Algorithm, Running)>,
     claimed: Vec<(Claimed, Running)>,
     parts: Vec<PartHasher>,
@@ -80,7 +81,7 @@ impl Hasher {
         Self {
             bytes: 0,
             sha256: ring::digest::Context::new(&ring::digest::SHA256),
-            md5: (evidence.etag_md5().is_some() || claims(Claimed::Md5)).then(md5::Md5::new),
+            md5: (evidence.etag_md5().is_some() || claims(Claimed::Md5)).then(Running::md5),
             checksums: others
                 .into_iter()
                 .filter(|algorithm| wants(*algorithm) || under_another_name(*algorithm))
@@ -94,19 +95,15 @@ impl Hasher {
     /// Takes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
-        self.sha256.update(bytes);
-        if let Some(md5) = &mut self.md5 {
-            md5.update(bytes);
-        }
-        for (_, checksum) in &mut self.checksums {
-            checksum.update(bytes);
-        }
-        for (_, digest) in &mut self.claimed {
-            digest.update(bytes);
-        }
-        for layout in &mut self.parts {
-            layout.update(bytes);
-        }
+        let parts = self.parts.iter_mut().map(Digest::OfParts);
+        let checksums = self.checksums.iter_mut().map(|(_, digest)| digest);
+        let others = self.md5.iter_mut().chain(checksums);
+        let others = others.chain(self.claimed.iter_mut().map(|(_, digest)| digest));
+        let all = std::iter::once(Digest::Sha256(&mut self.sha256));
+        lanes::update(
+            all.chain(others.map(Digest::Other)).chain(parts).collect(),
+            bytes,
+        );
     }
 
     /// How many bytes it has seen.
@@ -131,14 +128,14 @@ impl Hasher {
         Digests {
             bytes: self.bytes,
             sha256,
-            md5: self.md5.map(|md5| HEXLOWER.encode(&md5.finalize())),
+            md5: self.md5.map(|md5| HEXLOWER.encode(&md5.finish())),
             checksums,
             claimed: self
                 .claimed
                 .into_iter()
                 .map(|(kind, digest)| (kind, HEXLOWER.encode(&digest.finish())))
                 .collect(),
-            parts: self.parts.into_iter().map(PartHasher::finish).collect(),
+            parts: PartHasher::finish_all(self.parts),
         }
     }
 }
@@ -151,7 +148,7 @@ fn finish_sha256(context: ring::digest::Context) -> Sha256 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Checksum;
+    use super::super::{Checksum, Cut, Layout, claims};
     use super::*;
 
     /// "123456789" is the check input of the CRC catalogue (reveng): cbf43926, e3069283,
@@ -198,6 +195,37 @@ mod tests {
             digests.md5.as_deref(),
             Some("25f9e794323b453885f5181f1b624d0b")
         );
+    }
+
+    /// Large pieces are hashed by several threads, small ones by this one.
+    #[test]
+    fn however_large_the_pieces_are_the_digests_are_the_same() {
+        let checksum = |algorithm, kind| Checksum::new(algorithm, "x", Some(kind), "");
+        let evidence = Evidence {
+            etag: "25f9e794323b453885f5181f1b624d0b-3".into(),
+            checksums: vec![
+                checksum(Algorithm::Crc32c, "FULL_OBJECT"),
+                checksum(Algorithm::Sha1, "FULL_OBJECT"),
+                checksum(Algorithm::Crc32, "COMPOSITE"),
+                checksum(Algorithm::Sha256, "COMPOSITE"),
+            ],
+            cut: Cut::Maybe(vec![Layout::Even(400_000), Layout::Even(500_000)]),
+            claims: claims(|name| (name == "md5").then_some("25f9e794323b453885f5181f1b624d0b")),
+            ..Evidence::default()
+        };
+        let bytes: Vec<u8> = (0..1_100_000_u32)
+            .map(|n| (n.wrapping_mul(n) >> 7) as u8)
+            .collect();
+        let hashed = |piece| {
+            let mut hasher = Hasher::new(&evidence);
+            bytes.chunks(piece).for_each(|piece| hasher.update(piece));
+            hasher.finish()
+        };
+        let small = hashed(10_000);
+        assert_eq!(small.parts.len(), 2);
+        assert_eq!(small.parts[0].checksums.len(), 2);
+        assert_eq!(small, hashed(600_000));
+        assert_eq!(small, hashed(bytes.len()));
     }
 
     #[test]

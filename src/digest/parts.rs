@@ -8,7 +8,6 @@
 use super::evidence::{Algorithm, Checksum, Evidence};
 use super::running::Running;
 use data_encoding::{BASE64, HEXLOWER};
-use md5::Digest as _;
 
 const MIB: u64 = 1 << 20;
 const MB: u64 = 1_000_000;
@@ -57,10 +56,12 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// The size in bytes of part `number`, counted from 0; nothing past an uneven layout's end.
+    /// The size in bytes of part `number`, counted from 0; nothing where it has no end: past an
+    /// uneven layout's, and for parts of no size.
     fn part(&self, number: usize) -> Option<u64> {
         match self {
-            Self::Even(size) => Some(*size),
+            // Parts of nothing would never come to an end.
+            Self::Even(size) => Some(*size).filter(|size| *size > 0),
             Self::Uneven(sizes) => sizes.get(number).copied(),
         }
     }
@@ -111,7 +112,7 @@ impl Cut {
 }
 
 /// What an object's ETag and composite checksums are if its parts lie so.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PartDigests {
     /// The ETag, where it was asked for.
     pub etag: Option<String>,
@@ -136,46 +137,67 @@ impl PartDigests {
     }
 }
 
-/// Computes [`PartDigests`] for one layout as the bytes pass by.
+/// Computes one of [`PartDigests`] for one layout as the bytes pass by.
 #[derive(Clone)]
 pub(super) struct PartHasher {
+    /// Which of the layouts that may be it.
+    way: usize,
     layout: Layout,
     number: usize,
     /// Bytes that the part under way still lacks; none past an uneven layout's end.
     left: Option<u64>,
     /// Whether the part under way has begun.
     begun: bool,
-    etag: Option<(md5::Md5, md5::Md5)>,
-    checksums: Vec<(Algorithm, Running, Running)>,
+    made: Made,
+    part: Running,
+    all: Running,
+}
+
+/// What is made of the parts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Made {
+    Etag,
+    Checksum(Algorithm),
+}
+
+impl Made {
+    fn digest(self) -> Running {
+        match self {
+            Self::Etag => Running::md5(),
+            Self::Checksum(algorithm) => Running::new(algorithm),
+        }
+    }
 }
 
 impl PartHasher {
-    /// One hasher for each layout that `evidence` may be made of.
+    /// For each layout that `evidence` may be made of, a hasher for all that it promises of parts.
     pub(super) fn all(evidence: &Evidence) -> Vec<Self> {
-        let etag = evidence.etag_parts().is_some();
-        let composite: Vec<Algorithm> = evidence
-            .checksums
-            .iter()
-            .filter(|checksum| !checksum.full_object)
-            .map(|checksum| checksum.algorithm)
-            .collect();
-        if !etag && composite.is_empty() {
-            return Vec::new();
-        }
-        let layouts = evidence.cut.layouts().iter();
+        let etag = evidence.etag_parts().map(|_| Made::Etag);
+        let composite = evidence.checksums.iter().filter(|c| !c.full_object);
+        let composite = composite.map(|checksum| Made::Checksum(checksum.algorithm));
+        let made: Vec<Made> = etag.into_iter().chain(composite).collect();
+        let layouts = evidence.cut.layouts().iter().enumerate();
         layouts
-            .map(|layout| Self {
-                left: layout.part(0),
-                layout: layout.clone(),
-                number: 0,
-                begun: false,
-                etag: etag.then(Default::default),
-                checksums: composite
-                    .iter()
-                    .map(|kind| (*kind, Running::new(*kind), Running::new(*kind)))
-                    .collect(),
-            })
+            .flat_map(|(way, layout)| made.iter().map(move |made| Self::new(way, layout, *made)))
             .collect()
+    }
+
+    fn new(way: usize, layout: &Layout, made: Made) -> Self {
+        Self {
+            way,
+            left: layout.part(0),
+            layout: layout.clone(),
+            number: 0,
+            begun: false,
+            made,
+            part: made.digest(),
+            all: made.digest(),
+        }
+    }
+
+    /// Whether it takes next to no time.
+    pub(super) fn is_quick(&self) -> bool {
+        matches!(self.part, Running::Crc(..))
     }
 
     pub(super) fn update(&mut self, mut bytes: &[u8]) {
@@ -186,12 +208,7 @@ impl PartHasher {
             let room = self.left.unwrap_or(u64::MAX);
             let here = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
             let (now, later) = bytes.split_at(here);
-            if let Some((part, _)) = &mut self.etag {
-                part.update(now);
-            }
-            for (_, part, _) in &mut self.checksums {
-                part.update(now);
-            }
+            self.part.update(now);
             self.begun = true;
             self.left = self.left.map(|left| left.saturating_sub(here as u64));
             bytes = later;
@@ -199,33 +216,39 @@ impl PartHasher {
     }
 
     fn end_part(&mut self) {
-        if let Some((part, all)) = &mut self.etag {
-            all.update(part.finalize_reset());
-        }
-        for (algorithm, part, all) in &mut self.checksums {
-            let ended = std::mem::replace(part, Running::new(*algorithm));
-            all.update(&ended.finish());
-        }
+        let ended = std::mem::replace(&mut self.part, self.made.digest());
+        self.all.update(&ended.finish());
         self.number += 1;
         self.left = self.layout.part(self.number);
         self.begun = false;
     }
 
-    pub(super) fn finish(mut self) -> PartDigests {
+    /// What they have made, layout by layout.
+    pub(super) fn finish_all(hashers: Vec<Self>) -> Vec<PartDigests> {
+        let mut found: Vec<PartDigests> = Vec::new();
+        let mut last = None;
+        for hasher in hashers {
+            if last.replace(hasher.way) != Some(hasher.way) {
+                found.push(PartDigests::default());
+            }
+            if let Some(digests) = found.last_mut() {
+                hasher.finish(digests);
+            }
+        }
+        found
+    }
+
+    fn finish(mut self, digests: &mut PartDigests) {
         // An empty object has one empty part.
         if self.begun || self.number == 0 {
             self.end_part();
         }
-        let parts = self.number;
-        PartDigests {
-            etag: self
-                .etag
-                .map(|(_, all)| format!("{}-{parts}", HEXLOWER.encode(&all.finalize()))),
-            checksums: self
-                .checksums
-                .into_iter()
-                .map(|(algorithm, _, all)| (algorithm, BASE64.encode(&all.finish())))
-                .collect(),
+        let (parts, digest) = (self.number, self.all.finish());
+        match self.made {
+            Made::Etag => digests.etag = Some(format!("{}-{parts}", HEXLOWER.encode(&digest))),
+            Made::Checksum(algorithm) => {
+                digests.checksums.push((algorithm, BASE64.encode(&digest)));
+            }
         }
     }
 }
@@ -234,6 +257,7 @@ impl PartHasher {
 mod tests {
     use super::super::Hasher;
     use super::*;
+    use md5::Digest as _;
     use proptest::prelude::*;
 
     fn evidence(etag: &str, composite: &[Algorithm], cut: Cut) -> Evidence {

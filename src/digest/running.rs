@@ -1,12 +1,14 @@
-//! One checksum of `x-amz-checksum-*` while its bytes come.
+//! One digest of any kind while its bytes come.
 
 use super::evidence::Algorithm;
 use data_encoding::BASE64;
+use md5::Digest as _;
 
-/// A checksum under way.
+/// A digest under way.
 #[derive(Clone)]
 pub(super) enum Running {
     Crc(Algorithm, crc_fast::Digest),
+    Md5(md5::Md5),
     Sha(ring::digest::Context),
 }
 
@@ -24,6 +26,10 @@ impl Running {
         }
     }
 
+    pub(super) fn md5() -> Self {
+        Self::Md5(md5::Md5::new())
+    }
+
     pub(super) fn sha512() -> Self {
         Self::Sha(ring::digest::Context::new(&ring::digest::SHA512))
     }
@@ -31,6 +37,7 @@ impl Running {
     pub(super) fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Crc(_, crc) => crc.update(bytes),
+            Self::Md5(md5) => md5.update(bytes),
             Self::Sha(sha) => sha.update(bytes),
         }
     }
@@ -41,6 +48,7 @@ impl Running {
             Self::Crc(Algorithm::Crc64Nvme, crc) => crc.finalize().to_be_bytes().to_vec(),
             // CRC-32 values sit in the low half.
             Self::Crc(_, crc) => crc.finalize().to_be_bytes().into_iter().skip(4).collect(),
+            Self::Md5(md5) => md5.finalize().to_vec(),
             Self::Sha(sha) => sha.finish().as_ref().to_vec(),
         }
     }
