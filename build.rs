@@ -5,13 +5,14 @@
 #![allow(clippy::print_stdout)] // how a build script answers
 
 /// What `tests/servers/setup.sh` can fetch.
-const TOOLS: [&str; 31] = [
+const TOOLS: [&str; 32] = [
     "seaweedfs",
     "moto",
     "ceph",
     "rclone",
     "s3cmd",
     "awscli",
+    "boto3",
     "s5cmd",
     "restic",
     "age",

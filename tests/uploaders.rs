@@ -7,6 +7,8 @@
 mod support;
 
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType};
+use offsite::demo::bucket::{READER, Server, WRITER};
+use offsite::object::Clock;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,8 +18,27 @@ use support::{Bucket, Ceph, Home, Keys, Moto, Running, Seaweed, ceph, seaweedfs,
 const LARGE: usize = (17 << 20) + 4_321;
 const SMALL: usize = 70_000;
 const MIB: usize = 1 << 20;
-/// Proven where the server tells how the parts lie: nobody guesses this size.
-const ODD: &str = "an SDK, parts of 5 MiB and a byte/large";
+/// In parts of sizes that nobody guesses: proven where the server tells how they lie, or keeps a checksum
+/// of the whole.
+const ODD: [&str; 4] = [
+    "an SDK, parts of 5 MiB and a byte/large",
+    "boto3, parts of 5,555,555 bytes, CRC64NVME/large",
+    "boto3, parts of 5,555,555 bytes/large",
+    "boto3, parts of 7,000,001 bytes, SHA256/large",
+];
+
+/// As boto3's own documentation uploads a file; arguments: endpoint, bucket, key, file, the parts' size, a
+/// checksum or nothing.
+const BOTO3: &str = r#"
+import sys, boto3
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+endpoint, bucket, key, file, size, checksum = sys.argv[1:]
+config = Config(s3={"addressing_style": "path"}, request_checksum_calculation="when_required")
+extra = {"ChecksumAlgorithm": checksum} if checksum else {}
+parts = TransferConfig(multipart_threshold=int(size), multipart_chunksize=int(size))
+boto3.client("s3", endpoint_url=endpoint, config=config).upload_file(file, bucket, key, ExtraArgs=extra, Config=parts)
+"#;
 
 /// A folder with the files to upload, and where to.
 struct Upload {
@@ -122,6 +143,20 @@ impl Upload {
         });
     }
 
+    fn boto3(&self, label: &str, part: usize, checksum: &str) {
+        for name in ["small", "large"] {
+            let mut command = self.command("boto3");
+            command.args(["-c", BOTO3, &self.bucket.endpoint, &self.bucket.name]);
+            command.args([
+                &format!("{label}/{name}"),
+                name,
+                &part.to_string(),
+                checksum,
+            ]);
+            Running::spawn(command).finish().exits(0);
+        }
+    }
+
     /// Parts of an odd size, with each kind of checksum.
     fn sdk(&self, label: &str, part: usize, checksum: Option<(ChecksumAlgorithm, ChecksumType)>) {
         let key = format!("{label}/large");
@@ -135,7 +170,7 @@ impl Upload {
 /// Everything that is uploaded, by the name that it has in the table.
 fn upload_all(upload: &Upload) {
     upload.aws("aws s3 cp", &[]);
-    for algorithm in ["CRC32", "SHA1", "SHA256"] {
+    for algorithm in ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] {
         let label = format!("aws s3 cp --checksum-algorithm {algorithm}");
         upload.aws(&label, &["--checksum-algorithm", algorithm]);
     }
@@ -147,6 +182,17 @@ fn upload_all(upload: &Upload) {
         &["--encrypt", "--multipart-chunk-size-mb=5"],
     );
     upload.s5cmd("s5cmd cp", &["--part-size", "6"]);
+    upload.boto3("boto3, parts of 5,555,555 bytes", 5_555_555, "");
+    upload.boto3(
+        "boto3, parts of 5,555,555 bytes, CRC64NVME",
+        5_555_555,
+        "CRC64NVME",
+    );
+    upload.boto3(
+        "boto3, parts of 7,000,001 bytes, SHA256",
+        7_000_001,
+        "SHA256",
+    );
     upload.sdk("an SDK, parts of 8 MiB", 8 * MIB, None);
     upload.sdk("an SDK, parts of 5 MiB and a byte", 5 * MIB + 1, None);
 }
@@ -205,12 +251,13 @@ fn proven(server: &str, upload: &Upload, reader: Keys, weak: &[&str]) {
 }
 
 macro_rules! on {
-    ($($name:ident: $without:ident => $body:block)+) => {$(
+    ($($name:ident: $($without:ident)? => $body:block)+) => {$(
         #[test]
         #[cfg_attr(
             any(
-                $without,
+                $($without,)?
                 without_awscli,
+                without_boto3,
                 without_rclone,
                 without_s3cmd,
                 without_s5cmd,
@@ -223,6 +270,13 @@ macro_rules! on {
 }
 
 on! {
+    embedded: => {
+        let bucket = offsite::demo::bucket::Bucket::new("uploaders", Clock::System);
+        let server = Server::start(vec![bucket], None).unwrap();
+        let of = |key: offsite::demo::bucket::Key| Keys::of(key.id, key.secret);
+        let bucket = Bucket::at(&server.endpoint(), of(WRITER), "uploaders");
+        proven("embedded", &Upload::new(bucket, of(WRITER)), of(READER), &[]);
+    }
     seaweed: without_seaweedfs => {
         let bucket = Seaweed::shared().fresh_bucket("uploaders");
         let upload = Upload::new(bucket, seaweedfs::ADMIN);
@@ -231,12 +285,12 @@ on! {
     moto: without_moto => {
         let moto = Moto::shared();
         let upload = Upload::new(moto.fresh_bucket("uploaders"), moto.admin);
-        // It does not tell the parts to who names the object's ETag.
-        proven("moto", &upload, moto.read_only, &[ODD]);
+        // It does not tell the parts to who names the object's ETag; it keeps a checksum of the whole.
+        proven("moto", &upload, moto.read_only, &[ODD[0], ODD[2], ODD[3]]);
     }
     ceph: without_ceph => {
         let bucket = Ceph::shared().fresh_bucket("uploaders");
         let upload = Upload::new(bucket, ceph::ADMIN);
-        proven("Ceph", &upload, ceph::READ_ONLY, &[ODD]);
+        proven("Ceph", &upload, ceph::READ_ONLY, &ODD);
     }
 }

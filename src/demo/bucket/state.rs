@@ -2,6 +2,7 @@
 
 use super::faults::Faults;
 use super::stored::{Stored, md5_hex};
+use super::uploads::Upload;
 use crate::object::{Clock, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub(super) struct State {
     pub(super) objects: BTreeMap<String, Vec<Version>>,
     pub(super) faults: Faults,
     pub(super) counts: BTreeMap<String, u64>,
+    /// By their ids.
+    pub(super) uploads: BTreeMap<String, Upload>,
     last_number: u64,
     last_page: u64,
 }
@@ -52,9 +55,18 @@ impl State {
             objects: BTreeMap::new(),
             faults: Faults::default(),
             counts: BTreeMap::new(),
+            uploads: BTreeMap::new(),
             last_number: 0,
             last_page: 0,
         }
+    }
+
+    /// Begins an upload in parts; answers with its id.
+    pub(super) fn begin(&mut self, upload: Upload) -> String {
+        self.last_number += 1;
+        let id = version_id(&format!("uploads to {}", self.name), self.last_number);
+        self.uploads.insert(id.clone(), upload);
+        id
     }
 
     /// Puts a new version; answers with its id, [`NULL`] where versioning is not enabled.

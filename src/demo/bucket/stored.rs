@@ -260,7 +260,7 @@ pub(super) fn opaque_etag(etag: &str) -> String {
     )
 }
 
-fn checksum(
+pub(super) fn checksum(
     kind: Checksum,
     bytes: &[u8],
     parts: Option<&[&[u8]]>,

@@ -400,6 +400,76 @@ async fn the_reader_changes_nothing_and_the_writer_may() {
 }
 
 #[tokio::test]
+async fn an_upload_in_parts_is_the_object_that_its_parts_make() {
+    use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
+    let fixture = Fixture::new();
+    let writer = fixture.client(WRITER);
+    let begin = writer.create_multipart_upload().bucket("backups").key("k");
+    let begin = begin
+        .checksum_algorithm(ChecksumAlgorithm::Sha1)
+        .metadata("colour", "blue");
+    let id = begin.send().await.unwrap().upload_id.unwrap();
+    let part = |number: i32, bytes: &[u8]| {
+        let part = writer.upload_part().bucket("backups").key("k");
+        let part = part.upload_id(&id).part_number(number);
+        part.body(bytes.to_vec().into())
+    };
+    let wrong = part(1, b"12345").checksum_sha1("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    assert_eq!(code(wrong.send().await), ("BadDigest".to_owned(), 400));
+    let mut named = Vec::new();
+    for (number, bytes) in [(1, b"12345".as_slice()), (2, b"67")] {
+        let sent = part(number, bytes).checksum_algorithm(ChecksumAlgorithm::Sha1);
+        let etag = sent.send().await.unwrap().e_tag;
+        named.push(
+            CompletedPart::builder()
+                .part_number(number)
+                .set_e_tag(etag)
+                .build(),
+        );
+    }
+    let complete = |parts: Vec<CompletedPart>| {
+        let parts = CompletedMultipartUpload::builder()
+            .set_parts(Some(parts))
+            .build();
+        let complete = writer
+            .complete_multipart_upload()
+            .bucket("backups")
+            .key("k");
+        complete.upload_id(&id).multipart_upload(parts).send()
+    };
+    let mut other = named.clone();
+    other[1].e_tag = named[0].e_tag.clone();
+    assert_eq!(code(complete(other).await), ("InvalidPart".to_owned(), 400));
+    assert_eq!(fixture.bucket.keys(), [""; 0]);
+    complete(named.clone()).await.unwrap();
+    let gone = complete(named).await;
+    assert_eq!(
+        code(gone),
+        ("NoSuchUpload".to_owned(), 404),
+        "an upload ends once"
+    );
+
+    let options = PutOptions {
+        checksum: Some(Checksum::Sha1),
+        part_size: Some(5),
+        ..PutOptions::default()
+    };
+    fixture.bucket.put_with("same", "1234567", options);
+    let reader = fixture.client(READER);
+    let told = async |key: &str| {
+        let get = reader.get_object().bucket("backups").key(key);
+        let got = get
+            .checksum_mode(ChecksumMode::Enabled)
+            .send()
+            .await
+            .unwrap();
+        (got.e_tag, got.checksum_sha1)
+    };
+    assert_eq!(told("k").await, told("same").await);
+    assert_eq!(fixture.bucket.get("k").unwrap(), b"1234567");
+}
+
+#[tokio::test]
 async fn signatures_are_checked() {
     let fixture = Fixture::new();
     let ask = async |key: Key| {

@@ -4,7 +4,7 @@ use super::service::{Endpoint, etag};
 use super::state::{State, Versioning};
 use super::stored::{self, Encryption, PutOptions};
 use s3s::dto::*;
-use s3s::{Body, S3Request, S3Response, S3Result, s3_error};
+use s3s::{Body, S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 
 /// The most that a PUT over HTTP may bring: everything is held in memory.
 const MAX_PUT: usize = 1 << 30;
@@ -13,15 +13,24 @@ pub(super) async fn put(
     at: &Endpoint,
     request: S3Request<PutObjectInput>,
 ) -> S3Result<S3Response<PutObjectOutput>> {
-    let trailers = request.trailing_headers;
     let mut input = request.input;
-    let mut body = input.body.take().map(Body::from).unwrap_or_default();
+    let claimed = claimed_checksums(&input);
+    let (bytes, claimed) = received(input.body.take(), claimed, request.trailing_headers).await?;
+    store(&mut *at.bucket(&input.bucket)?, &input, bytes, claimed).map(S3Response::new)
+}
+
+/// What a request brought, and the checksums of it that stood in front or came behind.
+pub(super) async fn received(
+    body: Option<StreamingBlob>,
+    mut claimed: Checksum,
+    trailers: Option<TrailingHeaders>,
+) -> S3Result<(Vec<u8>, Checksum)> {
+    let mut body = body.map(Body::from).unwrap_or_default();
     let bytes = body
         .store_all_limited(MAX_PUT)
         .await
         .map_err(|error| s3s::S3Error::with_source(s3s::S3ErrorCode::IncompleteBody, error))?
         .to_vec();
-    let mut claimed = claimed_checksums(&input);
     for kind in stored::Checksum::ALL {
         let name = format!("x-amz-checksum-{}", kind.as_str().to_ascii_lowercase());
         let trailer = trailers.as_ref().and_then(|trailers| {
@@ -31,7 +40,7 @@ pub(super) async fn put(
             *kind.field(&mut claimed) = Some(value);
         }
     }
-    store(&mut *at.bucket(&input.bucket)?, &input, bytes, claimed).map(S3Response::new)
+    Ok((bytes, claimed))
 }
 
 fn claimed_checksums(input: &PutObjectInput) -> Checksum {
@@ -52,7 +61,7 @@ fn store(
     mut claimed: Checksum,
 ) -> S3Result<PutObjectOutput> {
     check_condition(state, input)?;
-    check_md5(input, &bytes)?;
+    check_md5(input.content_md5.as_deref(), &bytes)?;
     let checksum = stored::Checksum::ALL
         .into_iter()
         .find(|kind| kind.field(&mut claimed).is_some());
@@ -88,14 +97,11 @@ fn store(
 }
 
 fn options(input: &PutObjectInput, checksum: Option<stored::Checksum>) -> PutOptions {
-    let encryption = match (&input.sse_customer_algorithm, &input.server_side_encryption) {
-        (Some(_), _) => Some(Encryption::Customer),
-        (None, Some(kind)) if kind.as_str() == ServerSideEncryption::AES256 => Some(Encryption::S3),
-        (None, Some(_)) => Some(Encryption::Kms(
-            input.ssekms_key_id.clone().unwrap_or_default(),
-        )),
-        (None, None) => None,
-    };
+    let encryption = encryption(
+        input.sse_customer_algorithm.is_some(),
+        input.server_side_encryption.as_ref(),
+        input.ssekms_key_id.as_ref(),
+    );
     PutOptions {
         content_type: input.content_type.clone(),
         metadata: input.metadata.clone().into_iter().flatten().collect(),
@@ -103,6 +109,22 @@ fn options(input: &PutObjectInput, checksum: Option<stored::Checksum>) -> PutOpt
         checksum,
         encryption,
         ..Default::default()
+    }
+}
+
+/// What a request asks for: by the customer's own key, or by this kind with that key.
+pub(super) fn encryption(
+    customer: bool,
+    kind: Option<&ServerSideEncryption>,
+    key: Option<&String>,
+) -> Option<Encryption> {
+    match (customer, kind) {
+        (true, _) => Some(Encryption::Customer),
+        (false, Some(kind)) if kind.as_str() == ServerSideEncryption::AES256 => {
+            Some(Encryption::S3)
+        }
+        (false, Some(_)) => Some(Encryption::Kms(key.cloned().unwrap_or_default())),
+        (false, None) => None,
     }
 }
 
@@ -135,8 +157,8 @@ fn names(condition: &ETagCondition, etag: &ETag) -> bool {
         .is_none_or(|named| named.value() == etag.value())
 }
 
-fn check_md5(input: &PutObjectInput, bytes: &[u8]) -> S3Result<()> {
-    let Some(claimed) = &input.content_md5 else {
+pub(super) fn check_md5(claimed: Option<&str>, bytes: &[u8]) -> S3Result<()> {
+    let Some(claimed) = claimed else {
         return Ok(());
     };
     match data_encoding::BASE64.decode(claimed.as_bytes()) {
@@ -174,12 +196,4 @@ pub(super) fn delete(at: &Endpoint, input: DeleteObjectInput) -> S3Result<Delete
         version_id,
         ..Default::default()
     })
-}
-
-/// No multipart upload is ever begun over HTTP, so none is known by any id.
-pub(super) fn no_upload<I, O>(_: &Endpoint, _: I) -> S3Result<O> {
-    Err(s3_error!(
-        NoSuchUpload,
-        "The specified upload does not exist."
-    ))
 }
