@@ -191,14 +191,14 @@ fn unescaped(name: &str) -> Option<String> {
 /// The name as seen from the file's own folder: `./x` is `x`, and so is `/srv/backups/x`, as one
 /// writes it who names the files whole.
 fn in_folder(name: &str) -> &str {
-    if name.starts_with('/') {
-        return name.rsplit('/').next().unwrap_or(name);
-    }
     let mut name = name;
     while let Some(rest) = name.strip_prefix("./") {
         name = rest;
     }
-    name
+    match name.starts_with('/') {
+        true => name.rsplit('/').next().unwrap_or(name),
+        false => name,
+    }
 }
 
 #[cfg(test)]
@@ -224,6 +224,7 @@ mod tests {
             format!("{SHA256}\tx y.tar"),
             format!("{upper}  ./x y.tar\n"),
             format!("{SHA256}  /srv/backups/x y.tar\n"),
+            format!("{SHA256}  .//srv/backups/x y.tar\n"),
             format!("SHA256 (x y.tar) = {SHA256}\n"),
             format!("SHA2-256(x y.tar)= {SHA256}\n"),
             format!("\u{feff}{SHA256}  x y.tar\n"),
