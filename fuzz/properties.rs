@@ -445,6 +445,7 @@ fn proofs(digests: Digests, evidence: &Evidence) -> Vec<Proof> {
         },
         answer: Answer::default(),
         staged: "incoming/x".to_owned(),
+        content: None,
     };
     let (sha256, fits) = (digests.sha256, digests.bytes == evidence.size);
     let (proofs, class, verified) = match prove(subject, digests, evidence) {
