@@ -5,7 +5,7 @@
 #![allow(clippy::print_stdout)] // how a build script answers
 
 /// What `tests/servers/setup.sh` can fetch.
-const TOOLS: [&str; 32] = [
+const TOOLS: [&str; 33] = [
     "seaweedfs",
     "moto",
     "ceph",
@@ -16,6 +16,7 @@ const TOOLS: [&str; 32] = [
     "s5cmd",
     "restic",
     "age",
+    "minisign",
     "strace",
     "gpg",
     "openssl",

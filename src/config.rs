@@ -1,10 +1,12 @@
 //! The configuration: TOML into a checked [`Config`]. No network, no secrets.
 
+mod demands;
 mod filter;
 mod limits;
 mod notify;
 mod timetable;
 
+pub use demands::Demands;
 pub use filter::{Filter, glob_set};
 pub use limits::LimitsConfig;
 pub use notify::{NotifyConfig, NtfyConfig, SecretPlace, SecretUrl, WebhookConfig};
@@ -12,7 +14,7 @@ pub use timetable::Timetable;
 
 use crate::error::{Error, Kind, Result};
 use crate::http::is_loopback;
-use crate::object::SourceName;
+use crate::object::{EvidenceClass, SourceName};
 use bytesize::ByteSize;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -70,6 +72,8 @@ pub struct SourceConfig {
     pub credentials: String,
     /// What is said of objects that are not encrypted.
     pub encryption: Encryption,
+    /// What is demanded of the evidence for its objects.
+    pub demands: Demands,
 }
 
 /// What is said of objects that are not encrypted. They are kept whatever it is.
@@ -224,6 +228,41 @@ struct RawSource {
     credentials: Option<String>,
     #[serde(default)]
     allow_http: bool,
+    #[serde(default)]
+    minisign: OneOrMany,
+    #[serde(default)]
+    signed: Vec<String>,
+    require: Option<EvidenceClass>,
+}
+
+/// A text, or a list of them.
+#[derive(Default)]
+struct OneOrMany(Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        struct Either;
+        impl<'de> serde::de::Visitor<'de> for Either {
+            type Value = OneOrMany;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a text or a list of texts")
+            }
+            fn visit_str<E>(self, text: &str) -> std::result::Result<OneOrMany, E> {
+                Ok(OneOrMany(vec![text.to_owned()]))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut list: A,
+            ) -> std::result::Result<OneOrMany, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = list.next_element()? {
+                    texts.push(text);
+                }
+                Ok(OneOrMany(texts))
+            }
+        }
+        from.deserialize_any(Either)
+    }
 }
 
 /// Which versions are pulled. Both words mean the current ones until this program can list the
@@ -317,7 +356,14 @@ impl RawSource {
                     .hint("for AWS, write region = \"eu-central-1\" or where the bucket is; for another provider, write its endpoint"),
             );
         }
+        let demands = Demands::new(&self.minisign.0, &self.signed, self.require);
+        let demands = demands.map_err(|error| {
+            let what = format!("source {name}: {}", error.subject());
+            let hint = error.way_out().unwrap_or_default().to_owned();
+            Error::new(Kind::Usage, what).hint(hint)
+        })?;
         Ok(SourceConfig {
+            demands,
             filter: Filter::new(&self.prefix, &self.include, &self.exclude)?,
             bucket: self.bucket,
             region: if self.region.is_empty() {
@@ -482,6 +528,11 @@ mod tests {
             (with("region = \"x\"\nallow_http = \"hunter2\""), "allow_http: the value is not a boolean"),
             (with("region = \"x\"\ninclude = \"hunter2\""), "include: the value is not a sequence"),
             (with("region = \"x\"\ninclude = [\"[\"]"), "not a pattern"),
+            (with("region = \"x\"\nminisign = \"hunter2\""), "no public key"),
+            (with("region = \"x\"\nminisign = 7"), "minisign: the value is not a text or a list of texts"),
+            (with("region = \"x\"\nrequire = \"hunter2\""), "require: the value is not one of `signed`"),
+            (with("region = \"x\"\nrequire = \"signed\""), "no key to check signatures with"),
+            (with("region = \"x\"\nsigned = [\"*\"]"), "no key to check signatures with"),
             (with("region = \"x\"\n[watch]\npull_overdue = \"soon\""), "span of time"),
             (other, "two sources"),
             ("[store]\npath = \"relative\"\n[[source]]\nname = \"w\"\nbucket = \"b\"\nregion = \"x\"".into(), "not absolute"),

@@ -19,9 +19,9 @@ mod beside;
 mod cut;
 mod decide;
 mod dispatch;
-mod disputes;
 mod gone;
 mod group;
+mod late;
 mod list;
 mod plan;
 mod seen;
@@ -111,11 +111,15 @@ impl Pull {
         }
         let (start, arrivals) = (self.start(command), Arrivals::new(self.source.encryption));
         let mut group = Group::new(shelf, &self.clock, &*self.reporter, start, arrivals)?;
+        group.demands = self.source.demands.clone();
         let result = work(&mut group);
         group.counts.requests = self.bucket.requests() - before;
         let ahead = self.bucket.clock_ahead();
         if ahead.abs() > CLOCK_OFF {
             group.finding(|frame| frame.clock(ahead))?;
+        }
+        if let Some((least, objects, key)) = group.weaker.take() {
+            group.finding(|frame| frame.weaker_evidence(least, objects, &key))?;
         }
         if let Some(key) = self.bucket.belied() {
             group.finding(|frame| frame.opaque_etags(key))?;
@@ -271,7 +275,7 @@ impl Pull {
             clock: self.clock.clone(),
             stop: self.stop.clone(),
             reporter: self.reporter.clone(),
-            witnesses: Witnesses::new(self.bucket.clone()),
+            witnesses: Witnesses::new(self.bucket.clone(), self.source.demands.clone()),
         }
     }
 

@@ -39,3 +39,5 @@ mod replaced;
 mod series;
 #[path = "nights/side_by_side.rs"]
 mod side_by_side;
+#[path = "nights/signed.rs"]
+mod signed;

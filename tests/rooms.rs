@@ -25,7 +25,7 @@ const MAY_USE: [(&str, &str); 25] = [
     ("machine", ""),
     ("http", "error"),
     // Settings.
-    ("config", "error object http"),
+    ("config", "error object digest http"),
     ("credentials", "error object http"),
     // The three that never know each other, and meet in `object`'s types.
     (

@@ -162,6 +162,7 @@ impl Bucket {
             cut,
             claims: claims(|name| output.metadata()?.get(name).map(String::as_str)),
             trusted_claims: Vec::new(),
+            signature: None,
             content_name: None,
         }
     }

@@ -347,6 +347,8 @@ pub(super) fn source_section(args: &Settings) -> String {
         "# Where the key lies: systemd:NAME, profile:NAME, process:COMMAND, vault:MOUNT/PATH, env.\n\
          # include = [\"**/*.age\"]  # only keys that match one of these\n\
          # exclude = [\"tmp/**\"]\n\
+         # require = \"provider\"  # warn of versions with weaker evidence\n\
+         # minisign = \"RW...\"  # the public key that signs; require = \"signed\" or signed = [\"**/*.age\"] demands it\n\
          # addressing = \"auto\"  # auto, path, virtual\n\
          # ca_file = \"/etc/ssl/my-ca.pem\"  # a private CA\n\
          # What is not encrypted: \"require\" is an alarm, \"warn\" one warning a format, \"ignore\" nothing.\n\

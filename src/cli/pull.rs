@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::home::Home;
 use crate::night::{self, Night};
 use crate::notify::{Course, Message, Notifier, Turn};
-use crate::object::{Clock, SourceName};
+use crate::object::{Clock, EvidenceClass, SourceName};
 use crate::outcome::{Ended, Outcome, Stop};
 use crate::report;
 use std::io::Write as _;
@@ -35,6 +35,15 @@ pub(super) struct Args {
     /// rate each, such as "08:00 1MiB/s 23:00 off"
     #[arg(long, value_name = "RATE", value_parser = rate)]
     limit_rate: Option<Timetable>,
+    /// Warn of versions with weaker evidence than this, in place of each source's `require`:
+    /// length, provider, uploader-claim, content-name; with signed, hold those that are not
+    #[arg(long, value_name = "CLASS", value_parser = class)]
+    require: Option<EvidenceClass>,
+}
+
+fn class(text: &str) -> std::result::Result<EvidenceClass, String> {
+    EvidenceClass::from_word(text)
+        .ok_or_else(|| "one of length, provider, uploader-claim, content-name, signed".to_owned())
 }
 
 /// With the way out, which clap would leave unsaid.
@@ -47,6 +56,13 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     let mut config = read_config(context)?;
     if let Some(rate) = args.limit_rate.clone() {
         config.limits.rate = rate;
+    }
+    if let Some(class) = args.require {
+        for source in &mut config.sources {
+            if args.sources.is_empty() || args.sources.contains(&source.name) {
+                source.demands = source.demands.clone().at_least(Some(class))?;
+            }
+        }
     }
     let night = Night {
         runtime: runtime()?,

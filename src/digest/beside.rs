@@ -1,5 +1,5 @@
 //! Files that say something about the files beside them, by their names alone: `KEY.sha256` and
-//! its like, and `SHA256SUMS` and its like about all of a folder.
+//! its like, `SHA256SUMS` and its like about all of a folder, and `KEY.minisig`.
 
 use super::claims::Claimed;
 use crate::object::ObjectKey;
@@ -18,6 +18,11 @@ pub enum Beside {
     Sums {
         /// Which digest, where the name tells.
         kind: Option<Claimed>,
+    },
+    /// `KEY.minisig`: a signature of one object.
+    Signature {
+        /// The object.
+        of: ObjectKey,
     },
 }
 
@@ -52,12 +57,14 @@ pub fn beside(key: &ObjectKey) -> Option<Beside> {
         return Some(Beside::Sums { kind });
     }
     let (of, extension) = key.as_str().rsplit_once('.')?;
+    // A name that is nothing but an extension is about no object.
+    let of = ObjectKey::new(of).ok();
+    let of = of.filter(|_| name.len() > extension.len() + 1)?;
+    if extension == "minisig" {
+        return Some(Beside::Signature { of });
+    }
     let mut extensions = EXTENSIONS.into_iter();
     let (_, kind) = extensions.find(|(known, _)| *known == extension)?;
-    // A name that is nothing but an extension is about no object.
-    let of = ObjectKey::new(of)
-        .ok()
-        .filter(|_| name.len() > extension.len() + 1)?;
     Some(Beside::Sidecar { of, kind })
 }
 
@@ -114,6 +121,13 @@ mod tests {
         let sums = |kind| Some(Beside::Sums { kind });
         for (key, expected) in [
             ("a/x.tar.sha256", sidecar("a/x.tar", Claimed::Sha256)),
+            (
+                "x.tar.minisig",
+                Some(Beside::Signature {
+                    of: ObjectKey::new("x.tar").unwrap(),
+                }),
+            ),
+            (".minisig", None),
             ("x.md5", sidecar("x", Claimed::Md5)),
             ("x.sha512", sidecar("x", Claimed::Sha512)),
             ("SHA256SUMS.sha1", sidecar("SHA256SUMS", Claimed::Sha1)),

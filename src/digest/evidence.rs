@@ -1,6 +1,7 @@
 //! What the bucket's answer promises about an object's bytes.
 
 use super::claims::Claim;
+use super::minisign::{Signed, WHOLE};
 use super::parts::Cut;
 use crate::object::Sha256;
 
@@ -93,6 +94,8 @@ pub struct Evidence {
     /// The names of claims that always held in this object's series: one that fails here does not
     /// describe other bytes.
     pub trusted_claims: Vec<String>,
+    /// The signature that lies beside it.
+    pub signature: Option<Signed>,
     /// The SHA-256 that its name is, in a repository that names files after their content.
     pub content_name: Option<Sha256>,
 }
@@ -109,6 +112,15 @@ impl Evidence {
     pub fn claims(&self) -> impl Iterator<Item = &Claim> {
         let asked = self.content_name.is_none();
         self.claims.iter().filter(move |_| asked)
+    }
+
+    /// The signature, if it can be checked: by a key that the owner trusts, and of what can be had.
+    pub(super) fn checkable(&self) -> Option<&Signed> {
+        let signed = self
+            .signature
+            .as_ref()
+            .filter(|signed| signed.maker.is_some())?;
+        (signed.signature.is_of_digest() || self.size <= WHOLE).then_some(signed)
     }
 
     /// Whether the ETag is worth an MD5 of the bytes: not where it is opaque, and not where the

@@ -3,9 +3,11 @@
 use super::claims::Claimed;
 use super::evidence::{Algorithm, Checksum, Evidence};
 use super::lanes::{self, Digest};
+use super::minisign::WHOLE;
 use super::parts::{PartDigests, PartHasher};
 use super::running::Running;
 use crate::object::Sha256;
+use blake2::{Blake2b512, Digest as _};
 use data_encoding::{BASE64, HEXLOWER};
 
 /// Sees an object's bytes once, in order, and computes every digest that its evidence names; of
@@ -22,6 +24,39 @@ pub struct Hasher {
     checksums: Vec<(Algorithm, Running)>,
     claimed: Vec<(Claimed, Running)>,
     parts: Vec<PartHasher>,
+    message: Option<Message>,
+}
+
+/// What a signature is of, while its bytes come.
+#[derive(Clone)]
+pub(super) enum Message {
+    Digest(Box<Blake2b512>),
+    Whole(Vec<u8>),
+}
+
+impl Message {
+    fn of(evidence: &Evidence) -> Option<Self> {
+        Some(match evidence.checkable()?.signature.is_of_digest() {
+            true => Self::Digest(Box::default()),
+            false => Self::Whole(Vec::new()),
+        })
+    }
+
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Digest(digest) => digest.update(bytes),
+            // More than was listed proves the object wrong anyhow.
+            Self::Whole(whole) if (whole.len() as u64) <= WHOLE => whole.extend_from_slice(bytes),
+            Self::Whole(_) => {}
+        }
+    }
+
+    fn finish(self) -> Vec<u8> {
+        match self {
+            Self::Digest(digest) => digest.finalize().to_vec(),
+            Self::Whole(whole) => whole,
+        }
+    }
 }
 
 /// What a [`Hasher`] found.
@@ -39,6 +74,8 @@ pub struct Digests {
     pub claimed: Vec<(Claimed, String)>,
     /// What ETag and composite checksums would be, for each way in which the parts may lie.
     pub parts: Vec<PartDigests>,
+    /// What a signature would be of, where one asked for it.
+    pub message: Option<Vec<u8>>,
 }
 
 impl Digests {
@@ -89,6 +126,7 @@ impl Hasher {
                 .collect(),
             claimed: sha1.into_iter().chain(sha512).collect(),
             parts: PartHasher::all(evidence),
+            message: Message::of(evidence),
         }
     }
 
@@ -99,11 +137,10 @@ impl Hasher {
         let checksums = self.checksums.iter_mut().map(|(_, digest)| digest);
         let others = self.md5.iter_mut().chain(checksums);
         let others = others.chain(self.claimed.iter_mut().map(|(_, digest)| digest));
+        let message = self.message.iter_mut().map(Digest::OfMessage);
         let all = std::iter::once(Digest::Sha256(&mut self.sha256));
-        lanes::update(
-            all.chain(others.map(Digest::Other)).chain(parts).collect(),
-            bytes,
-        );
+        let all = all.chain(others.map(Digest::Other)).chain(parts);
+        lanes::update(all.chain(message).collect(), bytes);
     }
 
     /// How many bytes it has seen.
@@ -136,6 +173,7 @@ impl Hasher {
                 .map(|(kind, digest)| (kind, HEXLOWER.encode(&digest.finish())))
                 .collect(),
             parts: PartHasher::finish_all(self.parts),
+            message: self.message.map(Message::finish),
         }
     }
 }

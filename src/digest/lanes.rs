@@ -4,6 +4,7 @@
 //! start a thread takes some microseconds: so the threads live as long as the piece, nothing is
 //! copied, nothing waits in a queue, and what is in memory is the piece alone.
 
+use super::hasher::Message;
 use super::parts::PartHasher;
 use super::running::Running;
 use std::num::NonZero;
@@ -15,6 +16,7 @@ pub(super) enum Digest<'a> {
     Sha256(&'a mut ring::digest::Context),
     Other(&'a mut Running),
     OfParts(&'a mut PartHasher),
+    OfMessage(&'a mut Message),
 }
 
 impl Digest<'_> {
@@ -23,6 +25,7 @@ impl Digest<'_> {
             Self::Sha256(digest) => digest.update(bytes),
             Self::Other(digest) => digest.update(bytes),
             Self::OfParts(digest) => digest.update(bytes),
+            Self::OfMessage(message) => message.update(bytes),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Comparing what came with what was promised.
 
+use super::beside::last_segment;
 use super::evidence::{Algorithm, Evidence, parts_of};
 use super::hasher::Digests;
 use super::parts::{Cut, PartDigests};
@@ -92,10 +93,15 @@ carries_proof! {
 ///   parts lie; where that is a guess they can hold, and are silent otherwise.
 /// - What the uploader claims must hold, unless the bucket's own evidence does: then the claim is
 ///   about other bytes, and silent; but not where the same claim always held in this series.
+/// - A signature by a key that the owner trusts must hold, and so must digests in a file that is
+///   signed, whatever else does.
 /// - The name of a file in a repository that names files after their content must be its SHA-256.
 /// - An ETag that fails where a checksum holds is the ETag that is no digest, and falls silent.
 pub fn prove(subject: Subject, digests: Digests, evidence: &Evidence) -> Proven {
-    let proofs = weigh(&digests, evidence);
+    let mut proofs = weigh(&digests, evidence);
+    let name = last_segment(subject.key.as_str());
+    let signed = evidence.signature.as_ref();
+    proofs.extend(signed.map(|signed| signed.proof(name, digests.message.as_deref())));
     let failed = proofs.iter().any(|p| p.verdict == Verdict::Fails);
     let class = proofs
         .iter()
@@ -199,6 +205,7 @@ fn weigh(digests: &Digests, evidence: &Evidence) -> Vec<Proof> {
             expected: claim.value.clone(),
             verdict: match digests.claimed(claim.kind).as_ref() == Some(&claim.value) {
                 true => Verdict::Holds,
+                false if claim.class == EvidenceClass::Signed => Verdict::Fails,
                 // It describes other bytes: those before encryption, for one (`s3cmd --encrypt`).
                 false if proven && !evidence.trusted_claims.contains(&claim.name) => {
                     Verdict::Silent

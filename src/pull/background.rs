@@ -21,15 +21,18 @@ pub(super) struct Lookup {
     source: SourceName,
     /// Which keys there are beside others.
     beside: Arc<Sieve>,
+    /// Whether a signature beside an object means anything.
+    signatures: bool,
     markers: HashMap<ObjectKey, bool>,
     stories: HashMap<Series, Option<Story>>,
 }
 
 impl Lookup {
-    pub(super) fn new(source: SourceName, beside: Arc<Sieve>) -> Self {
+    pub(super) fn new(source: SourceName, beside: Arc<Sieve>, signatures: bool) -> Self {
         Self {
             source,
             beside,
+            signatures,
             markers: HashMap::new(),
             stories: HashMap::new(),
         }
@@ -39,7 +42,7 @@ impl Lookup {
     pub(super) fn of(&mut self, rows: &Catalogue, change: &Change) -> Result<Background> {
         let named = self.named(rows, &change.key)?;
         let near = match named {
-            Named::Freely => Near::of(&change.key, &self.beside, |key| {
+            Named::Freely => Near::of(&change.key, &self.beside, self.signatures, |key| {
                 is_known(rows, &self.source, key)
             })?,
             Named::Lock | Named::Content(_) => Near::default(),

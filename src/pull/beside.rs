@@ -1,5 +1,6 @@
 //! What lies beside an object in the bucket and says something about its bytes: sidecars
-//! (`KEY.sha256` and its like) and sums files (`SHA256SUMS` and its like in the same folder).
+//! (`KEY.sha256` and its like), sums files (`SHA256SUMS` and its like in the same folder), and
+//! signatures of either (`KEY.minisig`) where the owner named a key.
 //!
 //! The listing puts the keys that are named so through a [`Sieve`], in memory that never grows, and
 //! an object beside which nothing lies costs nothing. For the others the plan and the catalogue tell
@@ -9,34 +10,48 @@
 
 use super::sieve::Sieve;
 use crate::bucket::{Bucket, Failure, Small};
+use crate::config::Demands;
 use crate::digest::{
-    Beside, Claim, Claimed, Sums, beside, folder_of, last_segment, sidecars_of, sums_in,
+    Beside, Claim, Claimed, Signature, Signed, Sums, beside, folder_of, last_segment, sidecars_of,
+    signature_of, sums_in,
 };
 use crate::error::Result;
 use crate::formats::{self, Format};
 use crate::object::{Change, EvidenceClass, ObjectKey, Timestamp};
+use jiff::SignedDuration;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
-/// Larger sidecars and sums files are not read.
+/// Larger files beside objects are not read.
 pub(super) const MOST: u64 = 1 << 20;
 /// Sums files of so many bytes together are kept for the next objects of their folders.
 const KEPT: u64 = 2 << 20;
 /// And so many of them at most.
 const KEPT_FILES: usize = 64;
 
+/// So long an object that must be signed waits for its signature.
+const TO_SIGN: SignedDuration = SignedDuration::from_hours(1);
+
 /// The files that lie beside one object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Near {
     sidecars: Vec<(ObjectKey, Claimed)>,
-    sums: Vec<(ObjectKey, Option<Claimed>)>,
+    sums: Vec<SumsFile>,
+    signature: Option<ObjectKey>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct SumsFile {
+    key: ObjectKey,
+    kind: Option<Claimed>,
+    signature: Option<ObjectKey>,
 }
 
 /// Puts a listed key through the sieve, where it is named like something about others.
 pub(super) fn note(sieve: &Sieve, key: &ObjectKey) {
     match beside(key) {
-        Some(Beside::Sidecar { .. }) => sieve.add(key.as_str()),
+        Some(Beside::Sidecar { .. } | Beside::Signature { .. }) => sieve.add(key.as_str()),
         Some(Beside::Sums { .. }) => {
             sieve.add(key.as_str());
             sieve.add(folder_of(key.as_str()));
@@ -46,15 +61,26 @@ pub(super) fn note(sieve: &Sieve, key: &ObjectKey) {
 }
 
 impl Near {
-    /// What lies beside `key`. `holds` knows whether a key is stored or planned.
+    /// What lies beside `key`, with `signatures` those too. `holds` knows whether a key is stored or
+    /// planned.
     pub(super) fn of(
         key: &ObjectKey,
         sieve: &Sieve,
+        signatures: bool,
         holds: impl Fn(&ObjectKey) -> Result<bool>,
     ) -> Result<Self> {
-        let mut near = Self::default();
         let there =
             |key: &ObjectKey| -> Result<bool> { Ok(sieve.may_have(key.as_str()) && holds(key)?) };
+        let signature = |key: &ObjectKey| -> Result<Option<ObjectKey>> {
+            match signature_of(key).filter(|_| signatures) {
+                Some(signature) if there(&signature)? => Ok(Some(signature)),
+                _ => Ok(None),
+            }
+        };
+        let mut near = Self {
+            signature: signature(key)?,
+            ..Self::default()
+        };
         for (sidecar, kind) in sidecars_of(key) {
             if there(&sidecar)? {
                 near.sidecars.push((sidecar, kind));
@@ -64,9 +90,14 @@ impl Near {
         // A sums file made of all in its folder has a line about itself while it was empty.
         let is_sums = matches!(beside(key), Some(Beside::Sums { .. }));
         if !is_sums && sieve.may_have(folder) {
-            for (sums, kind) in sums_in(folder) {
-                if there(&sums)? {
-                    near.sums.push((sums, kind));
+            for (key, kind) in sums_in(folder) {
+                if there(&key)? {
+                    let signature = signature(&key)?;
+                    near.sums.push(SumsFile {
+                        key,
+                        kind,
+                        signature,
+                    });
                 }
             }
         }
@@ -88,10 +119,26 @@ fn in_repository(key: &ObjectKey, holds: &impl Fn(&ObjectKey) -> Result<bool>) -
     Ok(false)
 }
 
+/// What the files beside an object say of its bytes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Heard {
+    pub(super) claims: Vec<Claim>,
+    pub(super) signature: Option<Signed>,
+}
+
+impl Heard {
+    /// Whether anybody signed the object.
+    pub(super) fn is_signed(&self) -> bool {
+        let signed = |claim: &Claim| claim.class == EvidenceClass::Signed;
+        self.signature.is_some() || self.claims.iter().any(signed)
+    }
+}
+
 /// Reads what lies beside objects. Cloned freely; all clones keep the same files.
 #[derive(Clone)]
 pub(super) struct Witnesses {
     bucket: Bucket,
+    demands: Demands,
     kept: Arc<Mutex<VecDeque<Kept>>>,
 }
 
@@ -107,62 +154,134 @@ struct Read {
     sums: Sums,
     modified: Timestamp,
     bytes: u64,
+    class: EvidenceClass,
 }
 
 impl Witnesses {
-    pub(super) fn new(bucket: Bucket) -> Self {
+    pub(super) fn new(bucket: Bucket, demands: Demands) -> Self {
         Self {
             bucket,
+            demands,
             kept: Arc::default(),
         }
     }
 
-    /// What the files beside an object claim of its bytes. With `anew` they are all read again: what
-    /// contradicts an object may have been spoilt on its own way.
-    pub(super) async fn claims(&self, near: &Near, object: &Change, anew: bool) -> Vec<Claim> {
-        let name = last_segment(object.key.as_str());
-        let mut claims = Vec::new();
-        for (key, kind) in &near.sidecars {
-            if let Some(read) = self.read(key, Some(*kind)).await
-                && is_not_older(read.modified, object)
-            {
-                claims.extend(claims_of(key, read.sums.of_one(name)));
-            }
-        }
-        for (key, kind) in &near.sums {
-            let kept = self.kept(key, anew);
-            let read = kept.read.get_or_init(|| self.read(key, *kind)).await;
-            self.settle();
-            if let Some(read) = read
-                && is_not_older(read.modified, object)
-            {
-                claims.extend(claims_of(key, read.sums.of(name)));
-            }
-        }
-        claims
+    /// Whether the owner named a key to check signatures with.
+    pub(super) fn knows_keys(&self) -> bool {
+        !self.demands.keys().is_empty()
     }
 
-    /// A file's content; nothing where it says nothing, or cannot be read. Its object comes all the
-    /// same, on other evidence.
-    async fn read(&self, key: &ObjectKey, kind: Option<Claimed>) -> Option<Read> {
-        let Small { bytes, modified } = match self.bucket.small(key, MOST).await {
-            Ok(Some(small)) => small,
-            Ok(None) => {
-                log::warn!("{key}: too large to be read for digests of other objects");
-                return None;
+    /// Whether `object` must be signed, is not, and came so shortly before `now` that its uploader
+    /// may be about to sign it.
+    pub(super) fn may_yet_be_signed(&self, object: &Change, heard: &Heard, now: Timestamp) -> bool {
+        let identity = &object.identity;
+        // By the bucket's clock, as its time for the object is.
+        let now = now.checked_add(self.bucket.clock_ahead()).unwrap_or(now);
+        self.demands.signature(&object.key, identity.size)
+            && !heard.is_signed()
+            && now.duration_since(identity.last_modified) < TO_SIGN
+    }
+
+    /// What the files beside an object say of its bytes. With `anew` they are all read again: what
+    /// contradicts an object may have been spoilt on its own way.
+    ///
+    /// A failure means that a signature which is demanded could not be had this time.
+    pub(super) async fn heard(
+        &self,
+        near: &Near,
+        object: &Change,
+        anew: bool,
+    ) -> Result<Heard, Failure> {
+        let name = last_segment(object.key.as_str());
+        let mut heard = Heard::default();
+        for (key, kind) in &near.sidecars {
+            if let Some(small) = self.small(key, false).await?
+                && is_not_older(small.modified, object)
+            {
+                let said = Sums::parse(&small.bytes, Some(*kind)).of_one(name);
+                let claims = claims_of(key, EvidenceClass::UploaderClaim, said);
+                heard.claims.extend(claims);
             }
-            Err(Failure::Gone) => return None,
+        }
+        for file in &near.sums {
+            let kept = self.kept(&file.key, anew);
+            let read = kept.read.get_or_try_init(|| self.sums(file)).await?;
+            self.settle();
+            if let Some(read) = read
+                && is_not_older(Some(read.modified), object)
+            {
+                let claims = claims_of(&file.key, read.class, read.sums.of(name));
+                heard.claims.extend(claims);
+            }
+        }
+        let demanded = self.demands.signature(&object.key, object.identity.size);
+        if let Some(key) = &near.signature
+            && let Some(small) = self.small(key, demanded).await?
+            && is_not_older(small.modified, object)
+        {
+            heard.signature = self.signed(key, &small);
+        }
+        Ok(heard)
+    }
+
+    /// A file beside objects; nothing where it is not there or cannot be read. Its objects come all
+    /// the same, on other evidence: only what is `demanded` may keep them waiting.
+    async fn small(&self, key: &ObjectKey, demanded: bool) -> Result<Option<Small>, Failure> {
+        use Failure::{Broken, Fatal, Gone, Passing};
+        match self.bucket.small(key, MOST).await {
+            Ok(Some(small)) => Ok(Some(small)),
+            Ok(None) => {
+                log::warn!("{key}: too large to be read for what it says of other objects");
+                Ok(None)
+            }
+            Err(Gone) => Ok(None),
+            Err(failure @ (Broken(_) | Passing(_) | Fatal(_))) if demanded => Err(failure),
             Err(failure) => {
                 let error = failure.into_error(key.as_str());
                 log::warn!("{key}: what it says of other objects is not known: {error}");
-                return None;
+                Ok(None)
             }
+        }
+    }
+
+    fn signed(&self, key: &ObjectKey, small: &Small) -> Option<Signed> {
+        let Some(signature) = Signature::parse(&small.bytes) else {
+            log::warn!("{key} is no signature of minisign");
+            return None;
         };
-        Some(Read {
-            sums: Sums::parse(&bytes, kind),
-            modified: modified?,
-            bytes: bytes.len() as u64,
+        Some(Signed {
+            name: key.as_str().to_owned(),
+            maker: signature.maker(self.demands.keys()).cloned(),
+            signature,
         })
+    }
+
+    /// A sums file, and whether it is signed itself.
+    async fn sums(&self, file: &SumsFile) -> Result<Option<Read>, Failure> {
+        let demanded = self.demands.any_signature();
+        let Some(small) = self.small(&file.key, demanded).await? else {
+            return Ok(None);
+        };
+        let Some(modified) = small.modified else {
+            return Ok(None);
+        };
+        let signed = match &file.signature {
+            Some(key) => self.small(key, demanded).await?,
+            None => None,
+        };
+        let signed = file.signature.as_ref().zip(signed);
+        let signed = signed.and_then(|(key, small)| self.signed(key, &small));
+        let name = last_segment(file.key.as_str());
+        let class = match signed.is_some_and(|signed| signed.holds_for(name, &small.bytes)) {
+            true => EvidenceClass::Signed,
+            false => EvidenceClass::UploaderClaim,
+        };
+        Ok(Some(Read {
+            sums: Sums::parse(&small.bytes, file.kind),
+            bytes: small.bytes.len() as u64,
+            modified,
+            class,
+        }))
     }
 
     /// The place of a sums file among those that are kept.
@@ -186,30 +305,33 @@ impl Witnesses {
     fn settle(&self) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let size = |one: &Kept| {
-            one.read
-                .get()
-                .and_then(Option::as_ref)
-                .map_or(0, |r| r.bytes)
+            let read = one.read.get().and_then(Option::as_ref);
+            read.map_or(0, |read| read.bytes)
         };
         let mut sum: u64 = kept.iter().map(size).sum();
         while kept.len() > 1
             && (sum > KEPT || kept.len() > KEPT_FILES)
             && let Some(oldest) = kept.pop_front()
         {
-            sum -= size(&oldest);
+            sum = sum.saturating_sub(size(&oldest));
         }
     }
 }
 
 /// Times of answers are in whole seconds.
-fn is_not_older(modified: Timestamp, object: &Change) -> bool {
-    modified.as_second() >= object.identity.last_modified.as_second()
+fn is_not_older(modified: Option<Timestamp>, object: &Change) -> bool {
+    let object = object.identity.last_modified.as_second();
+    modified.is_some_and(|modified| modified.as_second() >= object)
 }
 
-fn claims_of(key: &ObjectKey, said: Vec<(Claimed, String)>) -> impl Iterator<Item = Claim> {
+fn claims_of(
+    key: &ObjectKey,
+    class: EvidenceClass,
+    said: Vec<(Claimed, String)>,
+) -> impl Iterator<Item = Claim> {
     said.into_iter().map(move |(kind, value)| Claim {
         name: key.as_str().to_owned(),
-        class: EvidenceClass::UploaderClaim,
+        class,
         kind,
         value,
     })

@@ -21,6 +21,15 @@ pub(super) enum Decision {
     Touch(String),
     /// Into `history/`, kept out of `latest/` until the owner accepts it.
     Hold,
+    /// The same, because it must be signed and is not.
+    HoldUnsigned,
+}
+
+/// The decision about bytes that are to be held and are already.
+pub(super) fn held_already(rows: &[Known], sha256: Sha256) -> Option<Decision> {
+    let held = |row: &&Known| row.state == State::Held && row.sha256 == Some(sha256);
+    let path = rows.iter().find(held)?.path.clone()?;
+    Some(Decision::Touch(path))
 }
 
 /// Decides where the bytes with digest `sha256` of a key belong.
@@ -43,9 +52,8 @@ pub(super) fn decide(
     if !write_once {
         return Decision::Replace { rerun: false };
     }
-    let held = rows.iter().filter(|r| r.state == State::Held);
-    if let Some(row) = held.into_iter().find(same) {
-        return Decision::Touch(row.path.clone().unwrap_or_default());
+    if let Some(held) = held_already(rows, sha256) {
+        return held;
     }
     let first_seen = rows.iter().map(|r| r.first_seen).min();
     let age = now.duration_since(first_seen.unwrap_or(standing.first_seen));

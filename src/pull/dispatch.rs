@@ -171,7 +171,11 @@ impl Dispatcher {
             has_read,
             ..Tally::default()
         };
-        let lookup = Lookup::new(transfer.source.clone(), beside);
+        let lookup = Lookup::new(
+            transfer.source.clone(),
+            beside,
+            transfer.witnesses.knows_keys(),
+        );
         Self {
             transfer,
             plan,

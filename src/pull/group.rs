@@ -2,17 +2,18 @@
 //! sync a file is what makes careful tools slow.
 
 use super::arrivals::Arrivals;
-use super::decide::{Decision, decide};
-use super::disputes::disputed_by;
+use super::decide::{Decision, decide, held_already};
+use super::late::{disputed_by, signed_by};
 use super::transfer::Fetched;
 use super::words::{self, Frame};
 use crate::catalogue::EventRow;
+use crate::config::Demands;
 use crate::digest::{Contradiction, Verified};
 use crate::error::{Error, Kind, Result};
 use crate::home::{Shelf, standing_of};
 use crate::object::{
-    Clock, Fact, FindingRecord, Identity, NameClaim, ObjectKey, RunCounts, RunStart, Sha256, State,
-    StoredVersion, Timestamp,
+    Clock, EvidenceClass, Fact, FindingRecord, Identity, NameClaim, ObjectKey, RunCounts, RunStart,
+    Sha256, State, StoredVersion, Timestamp,
 };
 use crate::outcome::{Event, Reporter};
 use crate::store::Entry;
@@ -45,6 +46,10 @@ pub(super) struct Group<'a, 'h> {
     opened: Option<Instant>,
     next_finding: u64,
     pub(super) arrivals: Arrivals,
+    /// What the owner demands of evidence.
+    pub(super) demands: Demands,
+    /// Versions whose evidence is weaker than that: the class demanded, how many, and the first.
+    pub(super) weaker: Option<(EvidenceClass, u64, ObjectKey)>,
     /// What the run did so far.
     pub(super) counts: RunCounts,
     /// Why the first object that could not be fetched was not.
@@ -74,6 +79,8 @@ impl<'a, 'h> Group<'a, 'h> {
             opened: None,
             next_finding,
             arrivals,
+            demands: Demands::default(),
+            weaker: None,
             counts: RunCounts::default(),
             first_failure: None,
         })
@@ -205,12 +212,26 @@ impl<'a, 'h> Group<'a, 'h> {
             is_write_once(&key),
             now,
         );
+        let unsigned = verified.evidence() != EvidenceClass::Signed
+            && self.demands.signature(&key, verified.bytes());
+        let decision = match decision {
+            Decision::First | Decision::Replace { .. } if unsigned => {
+                held_already(rows, verified.sha256()).unwrap_or(Decision::HoldUnsigned)
+            }
+            decision => decision,
+        };
         match (decision, standing) {
             (Decision::Touch(path), _) => {
                 self.counts.touched += 1;
                 self.leftovers.push(verified.staged().to_owned());
                 self.fact(touch(&verified, path, now));
                 return Ok(());
+            }
+            (Decision::HoldUnsigned, _) => {
+                self.counts.held += 1;
+                let (identity, proofs) = (verified.identity().clone(), verified.proofs().to_vec());
+                self.store(verified, None, true)?;
+                self.finding(|frame| frame.unsigned(&key, &identity, &proofs))?;
             }
             (Decision::Hold, Some(first)) => {
                 self.counts.held += 1;
@@ -239,6 +260,8 @@ impl<'a, 'h> Group<'a, 'h> {
     ) -> Result<()> {
         self.disputes(&verified)?;
         self.look_at(&verified)?;
+        self.signs_late(&verified)?;
+        self.weigh(&verified);
         let bytes = verified.bytes();
         let (spelling, names) = self.shelf.spelling(verified.key(), &self.claims)?;
         self.claims.extend(names.iter().cloned());
@@ -264,6 +287,36 @@ impl<'a, 'h> Group<'a, 'h> {
             }
         };
         self.push(entry, bytes);
+        Ok(())
+    }
+
+    /// Counts what has weaker evidence than the owner demands. What must be signed is held for that.
+    fn weigh(&mut self, verified: &Verified) {
+        let (key, bytes) = (verified.key(), verified.bytes());
+        let weaker = self.demands.weaker(key, bytes, verified.evidence());
+        if let Some(least) = weaker.filter(|least| *least != EvidenceClass::Signed) {
+            let (_, objects, _) = self.weaker.get_or_insert((least, 0, key.clone()));
+            *objects += 1;
+        }
+    }
+
+    /// Lets in what is held for the lack of this signature alone.
+    fn signs_late(&mut self, late: &Verified) -> Result<()> {
+        let Some(row) = signed_by(self.shelf, late, self.demands.keys())? else {
+            return Ok(());
+        };
+        let source = self.shelf.name().to_string();
+        let frame = Frame {
+            source: &source,
+            number: 0,
+            at: self.clock.now(),
+        };
+        let unsigned = frame.unsigned(&row.key, &row.identity, &[]);
+        let catalogue = self.shelf.catalogue();
+        if catalogue.is_open(self.shelf.name(), &unsigned)? {
+            self.fact(Fact::Event(words::signed_late(&row.key, frame.at)));
+            self.promote(row)?;
+        }
         Ok(())
     }
 
@@ -302,14 +355,20 @@ impl<'a, 'h> Group<'a, 'h> {
                 self.failed(&key, error);
                 return Ok(());
             }
-            for step in self.shelf.promote(row, &self.claims)? {
-                if let Entry::Accept { names, .. } = &step {
-                    self.claims.extend(names.iter().cloned());
-                }
-                self.push(step, 0);
-            }
+            self.promote(row)?;
         }
         self.fact(Fact::Back { key, identity, at });
+        Ok(())
+    }
+
+    /// Brings a version from `history/` to `latest/`.
+    fn promote(&mut self, row: StoredVersion) -> Result<()> {
+        for step in self.shelf.promote(row, &self.claims)? {
+            if let Entry::Accept { names, .. } = &step {
+                self.claims.extend(names.iter().cloned());
+            }
+            self.push(step, 0);
+        }
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! One object's way from the bucket into `incoming/`, proven.
 
-use super::beside::{Near, Witnesses};
+use super::beside::{Heard, Near, Witnesses};
 use super::plan::archived;
 use crate::bucket::{Ask, Bucket, Download, Failure};
 use crate::digest::{
@@ -25,7 +25,7 @@ pub(super) enum Fetched {
     Fact(Fact),
     /// Cannot be read with our key.
     Unreadable(Change, Error),
-    /// Not there any more, or another version by now: the next listing tells.
+    /// Not there any more, another version by now, or not signed yet: the next listing tells.
     Passed,
     /// Could not be fetched this time.
     Failed(Change, Error),
@@ -86,6 +86,8 @@ enum Miss {
     Bucket(Failure),
     Drive(Error),
     Stopped,
+    /// It must be signed, and may still be.
+    Unsigned,
 }
 
 impl From<Failure> for Miss {
@@ -132,6 +134,7 @@ impl Transfer {
             Ok(Proven::Verified(verified)) => Fetched::Verified(verified),
             Ok(Proven::Contradicted(contradiction)) => Fetched::Contradicted(contradiction),
             Err(Miss::Stopped) => Fetched::Interrupted,
+            Err(Miss::Unsigned) => Fetched::Passed,
             Err(Miss::Drive(error)) => Fetched::Drive(error),
             Err(Miss::Bucket(failure)) => match failure {
                 Failure::Archived => note(State::Archived),
@@ -168,7 +171,14 @@ impl Transfer {
         background: &Background,
     ) -> Result<Proven, Miss> {
         let attempts = self.bucket.tuning().attempts;
-        let mut claims = self.claims(change, &background.near, false).await?;
+        let mut heard = self.heard(change, &background.near, false).await?;
+        let now = self.clock.now();
+        if background.named == Named::Freely
+            && self.witnesses.may_yet_be_signed(change, &heard, now)
+        {
+            log::info!("{}: not signed yet; it waits for the next run", change.key);
+            return Err(Miss::Unsigned);
+        }
         let (mut tries, mut contradicted) = (1, false);
         loop {
             // What did not come out right may have been uploaded in parts that are not alike.
@@ -177,7 +187,7 @@ impl Transfer {
                 (_, true) => Ask::Each,
                 (_, false) => Ask::First,
             };
-            match self.once(change, background, ask, &claims).await {
+            match self.once(change, background, ask, &heard).await {
                 // A mismatch is fetched once more before it means anything: a line or a proxy
                 // can spoil bytes, and then the second ones differ.
                 Ok(Proven::Contradicted(found)) if !contradicted => {
@@ -186,7 +196,7 @@ impl Transfer {
                     let (incoming, staged) = (self.incoming.clone(), found.staged().to_owned());
                     let removed = blocking(move || incoming.remove(&staged)).await;
                     removed.map_err(Miss::Drive)?;
-                    claims = self.claims(change, &background.near, true).await?;
+                    heard = self.heard(change, &background.near, true).await?;
                     self.trouble(&format!(
                         "{}: the bytes contradict their evidence; fetching them once more",
                         change.key
@@ -211,10 +221,10 @@ impl Transfer {
         self.reporter.report(&Event::Trouble(text));
     }
 
-    /// What the files beside an object claim.
-    async fn claims(&self, change: &Change, near: &Near, anew: bool) -> Result<Vec<Claim>, Miss> {
+    /// What the files beside an object say of its bytes.
+    async fn heard(&self, change: &Change, near: &Near, anew: bool) -> Result<Heard, Miss> {
         tokio::select! {
-            claims = self.witnesses.claims(near, change, anew) => Ok(claims),
+            heard = self.witnesses.heard(near, change, anew) => Ok(heard?),
             () = self.stop.wait() => Err(Miss::Stopped),
         }
     }
@@ -225,7 +235,7 @@ impl Transfer {
         change: &Change,
         background: &Background,
         ask: Ask,
-        claims: &[Claim],
+        heard: &Heard,
     ) -> Result<Proven, Miss> {
         let (key, identity) = (&change.key, &change.identity);
         let mut download = tokio::select! {
@@ -234,7 +244,8 @@ impl Transfer {
         };
         let id = Incoming::id_of(&self.source, key, identity);
         let mut evidence = download.evidence().clone();
-        evidence.claims.extend_from_slice(claims);
+        evidence.claims.extend_from_slice(&heard.claims);
+        evidence.signature.clone_from(&heard.signature);
         evidence.trusted_claims = background.trusted(&evidence.claims);
         if let Named::Content(sha256) = background.named {
             evidence.content_name = Some(sha256);

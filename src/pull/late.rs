@@ -1,12 +1,19 @@
-//! Evidence that arrives late: a sidecar or a sums file that comes after its objects were stored.
-//! It never moves a stored file; what it contradicts is said.
+//! Evidence that arrives late. A sidecar or a sums file that comes after its objects were stored
+//! never moves a stored file; what it contradicts is said. A signature for whose lack a version is
+//! held lets it in.
 
 use super::beside::MOST;
-use crate::digest::{Beside, Claimed, Sums, Verified, beside, folder_of, last_segment};
+use crate::digest::{
+    Beside, Claimed, Evidence, Hasher, PublicKey, Signature, Signed, Sums, Verified, beside,
+    folder_of, last_segment,
+};
 use crate::error::{Error, Result};
 use crate::home::Shelf;
-use crate::object::{Identity, InBucket, ObjectKey, State, StoredVersion, Verdict};
+use crate::object::{EvidenceClass, Identity, InBucket, ObjectKey, State, StoredVersion, Verdict};
 use std::io::Read as _;
+
+/// Bytes of a held file read at once.
+const PIECE: usize = 256 << 10;
 
 /// The stored objects whose bytes the newly come file `late` says are other ones, each with the
 /// digest that it gives.
@@ -15,7 +22,7 @@ pub(super) fn disputed_by(shelf: &Shelf<'_>, late: &Verified) -> Result<Vec<(Obj
     let (kind, of) = match beside(key) {
         Some(Beside::Sidecar { of, kind }) => (Some(kind), Some(of)),
         Some(Beside::Sums { kind }) => (kind, None),
-        None => return Ok(Vec::new()),
+        Some(Beside::Signature { .. }) | None => return Ok(Vec::new()),
     };
     if late.bytes() == 0 || late.bytes() > MOST {
         return Ok(Vec::new());
@@ -80,6 +87,75 @@ fn contradicted(
         digest_of(row, *kind).is_some_and(|ours| ours != *value) && !known_then(value)
     });
     Ok(other.map(|(_, value)| (of, value.clone())))
+}
+
+/// The held version that the newly come signature `late` signs, with that among its evidence.
+pub(super) fn signed_by(
+    shelf: &Shelf<'_>,
+    late: &Verified,
+    keys: &[PublicKey],
+) -> Result<Option<StoredVersion>> {
+    let Some(Beside::Signature { of }) = beside(late.key()) else {
+        return Ok(None);
+    };
+    if keys.is_empty() || late.bytes() > MOST {
+        return Ok(None);
+    }
+    let versions = shelf.catalogue().versions_of(shelf.name(), of.as_str())?;
+    let meant = |row: &StoredVersion| {
+        row.state == State::Held
+            && row.in_bucket == InBucket::Current
+            && is_not_newer(&row.identity, late.identity())
+    };
+    let Some(row) = versions.into_iter().find(meant) else {
+        return Ok(None);
+    };
+    let Some(signature) = Signature::parse(&read(shelf, late.staged())?) else {
+        return Ok(None);
+    };
+    let signed = Signed {
+        name: late.key().as_str().to_owned(),
+        maker: signature.maker(keys).cloned(),
+        signature,
+    };
+    proven(shelf, row, signed)
+}
+
+/// The version with its proof, if its file still is what it was, and signed.
+fn proven(
+    shelf: &Shelf<'_>,
+    mut row: StoredVersion,
+    signed: Signed,
+) -> Result<Option<StoredVersion>> {
+    let Some(path) = &row.path else {
+        return Ok(None);
+    };
+    let evidence = Evidence {
+        size: row.identity.size,
+        signature: Some(signed.clone()),
+        ..Evidence::default()
+    };
+    let reader = shelf.store().reader();
+    let mut file = reader.open(path)?;
+    let mut hasher = Hasher::new(&evidence);
+    let mut piece = vec![0; PIECE];
+    loop {
+        let read = file.read(&mut piece);
+        let read = read.map_err(|e| Error::io("read", reader.path().join(path), e))?;
+        match piece.get(..read) {
+            Some(bytes) if read > 0 => hasher.update(bytes),
+            _ => break,
+        }
+    }
+    let digests = hasher.finish();
+    let name = last_segment(row.key.as_str());
+    let proof = signed.proof(name, digests.message.as_deref());
+    if row.sha256 != Some(digests.sha256) || proof.verdict != Verdict::Holds {
+        return Ok(None);
+    }
+    row.evidence = Some(EvidenceClass::Signed);
+    row.proofs.push(proof);
+    Ok(Some(row))
 }
 
 fn is_not_newer(stored: &Identity, late: &Identity) -> bool {
