@@ -6,7 +6,11 @@ use crate::error::{Error, Kind, Result};
 use crate::object::SourceName;
 use crate::report;
 
-/// Tell a key's whole story: every version, its evidence, where its bytes are
+/// So many events about a key are shown.
+const EVENTS: u32 = 20;
+
+/// Tell a key's whole story: every version, each piece of its evidence (what it covered, what it
+/// expected, and whether it holds, fails or is silent), where its bytes are, what happened to it
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The object's key
@@ -41,7 +45,9 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     if args.json {
         report::lines(out, versions.iter().map(report::version_json)).map_err(written)?;
     } else {
-        report::show(out, &versions).map_err(written)?;
+        let mut happened = view.catalogue.events(Some(&args.key), EVENTS)?;
+        happened.retain(|row| args.source.as_ref().is_none_or(|name| *name == row.source));
+        report::show(out, &versions, &happened).map_err(written)?;
     }
     Ok(Exit::Ok)
 }

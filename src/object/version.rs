@@ -149,6 +149,20 @@ pub struct Proof {
     pub verdict: Verdict,
 }
 
+impl Proof {
+    /// What of the object it is about: the `length`, all `bytes`, or the `parts` that it was
+    /// uploaded in, each by itself.
+    pub fn covers(&self) -> &'static str {
+        let parts = self.name == "etag-parts" || self.expected.contains('-');
+        match self.class {
+            EvidenceClass::Length => "length",
+            // A composite checksum ends in `-` and the number of parts; in base64 there is no dash.
+            EvidenceClass::Provider if parts => "parts",
+            _ => "bytes",
+        }
+    }
+}
+
 macro_rules! words {
     ($type:ty, $($variant:ident => $word:literal),+ $(,)?) => {
         impl $type {

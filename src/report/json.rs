@@ -1,7 +1,7 @@
 //! JSON: one object a line, with stable names.
 
 use crate::catalogue::{EventRow, FindingRow, RunRow};
-use crate::object::{Change, SourceName, StoredVersion, deceives};
+use crate::object::{Change, Proof, SourceName, StoredVersion, deceives};
 use crate::pull::DryRun;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -25,11 +25,21 @@ pub fn version_json(version: &StoredVersion) -> Value {
         "state": version.state,
         "in_bucket": version.in_bucket,
         "evidence": version.evidence,
-        "proofs": version.proofs,
+        "proofs": version.proofs.iter().map(proof_json).collect::<Vec<_>>(),
         "content": version.content,
         "content_type": version.answer.content_type,
         "encryption": version.answer.encryption,
         "path": version.path,
+    })
+}
+
+fn proof_json(proof: &Proof) -> Value {
+    json!({
+        "class": proof.class,
+        "name": proof.name,
+        "covers": proof.covers(),
+        "expected": proof.expected,
+        "verdict": proof.verdict,
     })
 }
 

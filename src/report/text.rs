@@ -214,15 +214,23 @@ pub fn version_line(
     writeln!(out)
 }
 
-/// `offsite show KEY`: each version's story, newest first, with its evidence.
-pub fn show(out: &mut dyn Write, versions: &[StoredVersion]) -> io::Result<()> {
+/// `offsite show KEY`: each version's story, newest first, with its evidence, and what happened to
+/// the key.
+pub fn show(
+    out: &mut dyn Write,
+    versions: &[StoredVersion],
+    happened: &[EventRow],
+) -> io::Result<()> {
     for (at, version) in versions.iter().enumerate() {
         if at > 0 {
             writeln!(out)?;
         }
         one_version(out, version)?;
     }
-    Ok(())
+    if !happened.is_empty() {
+        writeln!(out)?;
+    }
+    events(out, happened)
 }
 
 fn one_version(out: &mut dyn Write, version: &StoredVersion) -> io::Result<()> {
@@ -262,11 +270,13 @@ fn one_version(out: &mut dyn Write, version: &StoredVersion) -> io::Result<()> {
     if let Some(content) = &version.content {
         field("content", content)?;
     }
+    if let Some(class) = version.evidence {
+        field("proven by", class.as_str())?;
+    }
     for proof in &version.proofs {
-        let text = format!(
-            "{} {} {} ({})",
-            proof.name, proof.expected, proof.verdict, proof.class
-        );
+        let (name, covers, class) = (&proof.name, proof.covers(), proof.class);
+        let (verdict, expected) = (proof.verdict, &proof.expected);
+        let text = format!("{verdict:<6}  {name} {expected} (of the {covers}; {class})");
         field("evidence", &text)?;
     }
     if let Some(path) = &version.path {
