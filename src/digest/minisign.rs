@@ -1,6 +1,6 @@
 //! minisign's public keys and signatures (its manual, "Signature format", "Public key format"), and
-//! whether one signed some bytes. What is signed is the BLAKE2b-512 of a file; in older signatures
-//! (made without `-H`, by minisign before 0.10) the file itself.
+//! whether one signed some bytes. What is signed is the BLAKE2b-512 of a file; by older
+//! versions without `-H`, and with `-l`, the file itself.
 
 use crate::object::{EvidenceClass, ObjectKey, Proof, Verdict};
 use blake2::{Blake2b512, Digest as _};

@@ -23,8 +23,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
-/// Larger files beside objects are not read.
+/// Larger sums files are not read,
 pub(super) const MOST: u64 = 1 << 20;
+/// and larger sidecars and signatures: many are read at once.
+const MOST_OF_ONE: u64 = 64 << 10;
 /// Sums files of so many bytes together are kept for the next objects of their folders.
 const KEPT: u64 = 2 << 20;
 /// And so many of them at most.
@@ -140,6 +142,8 @@ pub(super) struct Witnesses {
     bucket: Bucket,
     demands: Demands,
     kept: Arc<Mutex<VecDeque<Kept>>>,
+    // One sums file at a time: lines take several times the memory of their text.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A sums file, read once by whoever needs it first.
@@ -163,6 +167,7 @@ impl Witnesses {
             bucket,
             demands,
             kept: Arc::default(),
+            turn: Arc::default(),
         }
     }
 
@@ -195,7 +200,7 @@ impl Witnesses {
         let name = last_segment(object.key.as_str());
         let mut heard = Heard::default();
         for (key, kind) in &near.sidecars {
-            if let Some(small) = self.small(key, false).await?
+            if let Some(small) = self.small(key, MOST_OF_ONE, false).await?
                 && is_not_older(small.modified, object)
             {
                 let said = Sums::parse(&small.bytes, Some(*kind)).of_one(name);
@@ -216,7 +221,7 @@ impl Witnesses {
         }
         let demanded = self.demands.signature(&object.key, object.identity.size);
         if let Some(key) = &near.signature
-            && let Some(small) = self.small(key, demanded).await?
+            && let Some(small) = self.small(key, MOST_OF_ONE, demanded).await?
             && is_not_older(small.modified, object)
         {
             heard.signature = self.signed(key, &small);
@@ -226,9 +231,14 @@ impl Witnesses {
 
     /// A file beside objects; nothing where it is not there or cannot be read. Its objects come all
     /// the same, on other evidence: only what is `demanded` may keep them waiting.
-    async fn small(&self, key: &ObjectKey, demanded: bool) -> Result<Option<Small>, Failure> {
+    async fn small(
+        &self,
+        key: &ObjectKey,
+        most: u64,
+        demanded: bool,
+    ) -> Result<Option<Small>, Failure> {
         use Failure::{Broken, Fatal, Gone, Passing};
-        match self.bucket.small(key, MOST).await {
+        match self.bucket.small(key, most).await {
             Ok(Some(small)) => Ok(Some(small)),
             Ok(None) => {
                 log::warn!("{key}: too large to be read for what it says of other objects");
@@ -259,14 +269,15 @@ impl Witnesses {
     /// A sums file, and whether it is signed itself.
     async fn sums(&self, file: &SumsFile) -> Result<Option<Read>, Failure> {
         let demanded = self.demands.any_signature();
-        let Some(small) = self.small(&file.key, demanded).await? else {
+        let _turn = self.turn.lock().await;
+        let Some(small) = self.small(&file.key, MOST, demanded).await? else {
             return Ok(None);
         };
         let Some(modified) = small.modified else {
             return Ok(None);
         };
         let signed = match &file.signature {
-            Some(key) => self.small(key, demanded).await?,
+            Some(key) => self.small(key, MOST_OF_ONE, demanded).await?,
             None => None,
         };
         let signed = file.signature.as_ref().zip(signed);
