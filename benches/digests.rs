@@ -215,13 +215,13 @@ fn main() {
     println!("| --- | --- | --- | --- | --- |");
     for (case, times) in cases.iter().zip(together) {
         let alone = |name: &&str| {
-            let at = SINGLES.iter().position(|(n, _)| n == *name).unwrap();
+            let at = SINGLES.iter().position(|(n, _)| n == name).unwrap();
             *singles.get(at).unwrap()
         };
         let of: Vec<f64> = ["sha256"]
             .iter()
             .chain(case.digests)
-            .map(|n| alone(&n))
+            .map(|n| alone(n))
             .collect();
         let slowest = of.iter().copied().fold(0.0, f64::max);
         let (time, sum) = (median(times), of.iter().sum::<f64>());

@@ -537,10 +537,7 @@ fn etag(body: &[u8], layout: &Layout) -> String {
         rest = later;
         number += 1;
     }
-    let md5s: Vec<u8> = parts
-        .iter()
-        .flat_map(|part| md5::Md5::digest(part))
-        .collect();
+    let md5s: Vec<u8> = parts.iter().flat_map(md5::Md5::digest).collect();
     let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
     format!("{}-{}", hex(&md5::Md5::digest(&md5s)), parts.len())
 }

@@ -7,6 +7,7 @@
 mod properties;
 
 use std::fmt::Debug;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Names the input at which a property did not hold.
@@ -15,7 +16,7 @@ struct Trying<'a>(&'a dyn Debug);
 impl Drop for Trying<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("the input was {:?}", self.0);
+            let _ = writeln!(std::io::stderr(), "the input was {:?}", self.0);
         }
     }
 }
