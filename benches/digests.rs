@@ -218,11 +218,7 @@ fn main() {
             let at = SINGLES.iter().position(|(n, _)| n == name).unwrap();
             *singles.get(at).unwrap()
         };
-        let of: Vec<f64> = ["sha256"]
-            .iter()
-            .chain(case.digests)
-            .map(|n| alone(n))
-            .collect();
+        let of: Vec<f64> = ["sha256"].iter().chain(case.digests).map(alone).collect();
         let slowest = of.iter().copied().fold(0.0, f64::max);
         let (time, sum) = (median(times), of.iter().sum::<f64>());
         let ratio = time / slowest;
