@@ -1,7 +1,7 @@
 //! A drive with a file system of some kind, a bucket to pull from, and what is asked of both.
 
 use crate::support::{
-    Home, Keys, Namespace, Output, REGION, Running, Vm, tool, tools, vm, vm::Task,
+    Home, Keys, Namespace, Output, REGION, Running, Vm, age, tool, tools, vm, vm::Task,
 };
 use offsite::demo::bucket::{Bucket, READER, Server};
 use offsite::object::Clock;
@@ -350,7 +350,7 @@ pub(crate) fn lives_through_pulls_kills_and_a_person(kind: &Kind, place: Place) 
 
     // Replaced, and killed in the middle of it.
     for n in 0..40 {
-        drive.bucket.put(&format!("many/{n}"), vec![n; 30_000]);
+        drive.bucket.put(&format!("many/{n}"), age(30_000, n));
     }
     drive.bucket.put(KEYS[0], "a second version");
     drive.killed_pulls();
