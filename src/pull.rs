@@ -26,6 +26,7 @@ mod list;
 mod plan;
 mod seen;
 mod sieve;
+mod sink;
 mod transfer;
 mod words;
 

@@ -2,16 +2,15 @@
 
 use super::beside::{Heard, Near, Witnesses};
 use super::plan::archived;
+use super::sink::{Look, Sink};
 use crate::bucket::{Ask, Bucket, Download, Failure};
-use crate::digest::{
-    Claim, Contradiction, Digests, Evidence, Hasher, Proven, Subject, Verified, prove,
-};
+use crate::digest::{Claim, Contradiction, Proven, Subject, Verified, prove};
 use crate::error::{Error, Kind, Result};
-use crate::formats::{self, Format, Samples, Sniffer};
-use crate::object::{Change, Clock, Fact, Identity, ObjectKey, Sha256, SourceName, State, Why};
+use crate::formats::{self, Format};
+use crate::object::{Change, Clock, Fact, Identity, Sha256, SourceName, State, Why};
 use crate::outcome::{Event, Reporter, Stop};
 use crate::series;
-use crate::store::{Incoming, Reserved, Space, Staging};
+use crate::store::{Incoming, Reserved, Space};
 use std::sync::Arc;
 
 /// What became of one planned change.
@@ -95,11 +94,6 @@ impl From<Failure> for Miss {
         Self::Bucket(failure)
     }
 }
-
-/// Bytes between two resume watermarks of a large object.
-const WATERMARK: u64 = 64 << 20;
-/// Bytes gathered before they are hashed and written in one go.
-const GATHER: usize = 256 << 10;
 
 impl Transfer {
     /// Fetches what `change` asks for; never fails the run by itself.
@@ -323,143 +317,6 @@ impl Transfer {
             self.reporter.report(&Event::Bytes(had));
         }
         Ok(sink)
-    }
-}
-
-/// What is known of an object besides its bytes, for the look at these.
-struct Look {
-    key: ObjectKey,
-    metadata: Vec<(String, String)>,
-    repository: Option<Format>,
-}
-
-impl Look {
-    fn judge(&self, samples: &Samples) -> Option<String> {
-        let subject = formats::Subject {
-            key: &self.key,
-            metadata: &self.metadata,
-            repository: self.repository,
-        };
-        let verdict = formats::judge(&subject, samples).telling(samples.length());
-        verdict.map(|verdict| verdict.to_string())
-    }
-}
-
-/// Gathers chunks, and hashes and writes them away from the network's threads. Small objects
-/// cost one such trip in all.
-struct Sink {
-    incoming: Incoming,
-    id: String,
-    evidence: Evidence,
-    hasher: Hasher,
-    sniffer: Sniffer,
-    staging: Option<Staging>,
-    gathered: Vec<u8>,
-    marked: u64,
-}
-
-impl Sink {
-    fn new(incoming: Incoming, id: String, evidence: Evidence) -> Self {
-        Self {
-            incoming,
-            id,
-            hasher: Hasher::new(&evidence),
-            sniffer: Sniffer::new(evidence.size),
-            evidence,
-            staging: None,
-            gathered: Vec::new(),
-            marked: 0,
-        }
-    }
-
-    fn written(&self) -> u64 {
-        self.staging.as_ref().map_or(0, Staging::written)
-    }
-
-    fn resume(mut self, identity: &Identity) -> Result<Self> {
-        let (hasher, sniffer) = (&mut self.hasher, &mut self.sniffer);
-        let staging = self.incoming.resume(&self.id, identity, &mut |bytes| {
-            hasher.update(bytes);
-            sniffer.feed(bytes);
-        })?;
-        match staging {
-            Some(staging) => {
-                self.marked = staging.written();
-                self.staging = Some(staging);
-            }
-            // The prefix may have been fed in part before it proved wrong.
-            None => {
-                self.hasher = Hasher::new(&self.evidence);
-                self.sniffer.restart();
-            }
-        }
-        Ok(self)
-    }
-
-    async fn take(mut self, bytes: Vec<u8>, identity: &Identity) -> Result<Self> {
-        if self.gathered.is_empty() && bytes.len() >= GATHER {
-            self.gathered = bytes;
-        } else {
-            self.gathered.extend_from_slice(&bytes);
-        }
-        if self.gathered.len() < GATHER {
-            return Ok(self);
-        }
-        let identity = identity.clone();
-        blocking(move || {
-            self.flush()?;
-            if self.written() - self.marked >= WATERMARK {
-                self.mark_now(&identity)?;
-            }
-            Ok(self)
-        })
-        .await
-    }
-
-    async fn mark(mut self, identity: &Identity) -> Result<()> {
-        let identity = identity.clone();
-        blocking(move || {
-            self.flush()?;
-            self.mark_now(&identity)
-        })
-        .await
-    }
-
-    /// The digests, where the bytes lie, and what they are.
-    async fn finish(mut self, look: Look) -> Result<(Digests, String, Option<String>)> {
-        blocking(move || {
-            self.flush()?;
-            let Self {
-                hasher,
-                sniffer,
-                staging,
-                ..
-            } = self;
-            let staging = staging.ok_or_else(|| Error::new(Kind::Run, "nothing was staged"))?;
-            let content = look.judge(&sniffer.finish());
-            Ok((hasher.finish(), staging.finish()?, content))
-        })
-        .await
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        let staging = match &mut self.staging {
-            Some(staging) => staging,
-            none => none.insert(self.incoming.create(&self.id)?),
-        };
-        self.hasher.update(&self.gathered);
-        self.sniffer.feed(&self.gathered);
-        staging.write(&self.gathered)?;
-        self.gathered.clear();
-        Ok(())
-    }
-
-    fn mark_now(&mut self, identity: &Identity) -> Result<()> {
-        if let Some(staging) = &mut self.staging {
-            staging.watermark(identity, self.hasher.sha256_so_far())?;
-            self.marked = staging.written();
-        }
-        Ok(())
     }
 }
 
