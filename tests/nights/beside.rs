@@ -51,18 +51,10 @@ fn kinds() -> Vec<(&'static str, String)> {
     ]
 }
 
-fn proof(nights: &Nights, key: &str, name: &str) -> Option<Verdict> {
-    let newest = nights.versions(key).swap_remove(0);
-    let mut proofs = newest.proofs.into_iter();
-    proofs
-        .find(|proof| proof.name == name)
-        .map(|proof| proof.verdict)
-}
-
 #[track_caller]
 fn is_quarantined_by(nights: &Nights, name: &str, case: &str) {
     assert_eq!(nights.versions(KEY)[0].state, State::Quarantined, "{case}");
-    assert_eq!(proof(nights, KEY, name), Some(Verdict::Fails), "{case}");
+    assert_eq!(nights.proof(KEY, name), Some(Verdict::Fails), "{case}");
     assert!(nights.latest(KEY).is_none(), "{case}");
     assert_eq!(nights.open_kinds(), ["contradiction"], "{case}");
 }
@@ -74,7 +66,7 @@ fn p4_each_file_beside_an_object_alone_catches_a_flipped_bit() {
         nights.bucket.put_with(KEY, GOOD, silent());
         nights.bucket.put(name, text.clone());
         assert_eq!(nights.night().open_alarms, 0, "{name}");
-        assert_eq!(proof(&nights, KEY, name), Some(Verdict::Holds), "{name}");
+        assert_eq!(nights.proof(KEY, name), Some(Verdict::Holds), "{name}");
         let class = nights.versions(KEY)[0].evidence;
         assert_eq!(class, Some(EvidenceClass::UploaderClaim), "{name}");
 
@@ -121,10 +113,7 @@ fn a_sums_file_for_many_objects_is_read_once_more_and_nothing_else_is() {
     assert_eq!(nights.asked("HeadObject"), 0);
     for n in [0, 100, 199] {
         let key = format!("many/{n}");
-        assert_eq!(
-            proof(&nights, &key, "many/SHA256SUMS"),
-            Some(Verdict::Holds)
-        );
+        assert_eq!(nights.proof(&key, "many/SHA256SUMS"), Some(Verdict::Holds));
     }
 }
 
@@ -140,7 +129,7 @@ fn p5_a_file_beside_that_was_spoilt_on_its_way_is_read_again_and_no_alarm() {
         nights.bucket.with_faults(|f| f.flip = Some(flip));
         assert_eq!(nights.night().open_alarms, 0, "{name}");
         assert_eq!(nights.latest(KEY).unwrap(), GOOD, "{name}");
-        assert_eq!(proof(&nights, KEY, name), Some(Verdict::Holds), "{name}");
+        assert_eq!(nights.proof(KEY, name), Some(Verdict::Holds), "{name}");
         assert_eq!(nights.paths(Area::Quarantine), [""; 0], "{name}");
     }
 }
@@ -160,7 +149,7 @@ fn p5_what_says_nothing_about_an_object_raises_no_alarm() {
         nights.bucket.put_with(KEY, GOOD, silent());
         nights.bucket.put(name, text.clone());
         assert_eq!(nights.night().open_alarms, 0);
-        assert_eq!(proof(&nights, KEY, name), None);
+        assert_eq!(nights.proof(KEY, name), None);
         assert_eq!(nights.latest(KEY).unwrap(), GOOD);
     }
     // One that cannot be read, and one that went after it was listed.
@@ -201,7 +190,7 @@ fn p5_a_sums_file_says_nothing_about_itself() {
         .put_with("db/SHA256SUMS", sums.clone(), silent());
     assert_eq!(nights.night().open_alarms, 0);
     assert_eq!(nights.latest("db/SHA256SUMS").unwrap(), sums.as_bytes());
-    assert_eq!(proof(&nights, KEY, "db/SHA256SUMS"), Some(Verdict::Holds));
+    assert_eq!(nights.proof(KEY, "db/SHA256SUMS"), Some(Verdict::Holds));
     // Written again, it comes later than its objects.
     nights.bucket.put("db/SHA256SUMS", format!("{sums}\n"));
     nights.night();
@@ -217,10 +206,10 @@ fn p4_an_old_sidecar_beside_a_new_object_is_not_used() {
         .bucket
         .put(name, hex(&SHA256, b"the first bytes") + "\n");
     nights.night();
-    assert_eq!(proof(&nights, KEY, name), Some(Verdict::Holds));
+    assert_eq!(nights.proof(KEY, name), Some(Verdict::Holds));
     nights.bucket.put_with(KEY, GOOD, silent());
     assert_eq!(nights.night().open_alarms, 0);
-    assert_eq!(proof(&nights, KEY, name), None, "a day older");
+    assert_eq!(nights.proof(KEY, name), None, "a day older");
     assert_eq!(nights.latest(KEY).unwrap(), GOOD);
 
     // To the second: an uploader writes it at once.
@@ -237,7 +226,7 @@ fn p4_an_old_sidecar_beside_a_new_object_is_not_used() {
             .put_with(name, hex(&SHA256, GOOD) + "\n", at(999 + ms));
         nights.bucket.with_faults(|f| f.milliseconds = true);
         nights.night();
-        assert_eq!(proof(&nights, KEY, name).is_some(), used, "{ms}");
+        assert_eq!(nights.proof(KEY, name).is_some(), used, "{ms}");
     }
 }
 
@@ -256,10 +245,7 @@ fn p4_forged_sums_that_condemn_everything_move_nothing_and_are_said_once() {
     }
     nights.bucket.put("db/SHA256SUMS", forged(50));
     assert_eq!(nights.night().open_alarms, 0);
-    assert_eq!(
-        proof(&nights, "db/7", "db/SHA256SUMS"),
-        Some(Verdict::Silent)
-    );
+    assert_eq!(nights.proof("db/7", "db/SHA256SUMS"), Some(Verdict::Silent));
     assert_eq!(nights.latest("db/7").unwrap(), b"object 7");
     assert_eq!(nights.events("db/SHA256SUMS"), [""; 0], "nothing is late");
 
@@ -333,7 +319,7 @@ fn p4_a_sidecar_that_comes_a_night_late_moves_nothing_and_is_said_where_it_contr
     nights.bucket.put_with(KEY, "other", silent());
     nights.bucket.put(sidecar, other + "\n");
     nights.night();
-    assert_eq!(proof(&nights, KEY, sidecar), Some(Verdict::Holds));
+    assert_eq!(nights.proof(KEY, sidecar), Some(Verdict::Holds));
     assert_eq!(nights.events(KEY), [""; 0], "both are new");
 }
 
@@ -352,7 +338,7 @@ fn files_of_a_repository_are_never_looked_up() {
     }
     assert_eq!(nights.night().open_alarms, 0);
     assert_eq!(nights.asked("GetObject"), 7, "each object once");
-    assert_eq!(proof(&nights, &kopia, &format!("{kopia}.sha256")), None);
+    assert_eq!(nights.proof(&kopia, &format!("{kopia}.sha256")), None);
 }
 
 /// Metadata that lies, of an object of which the bucket says nothing.
@@ -369,5 +355,5 @@ fn p4_metadata_that_lies_leaves_latest_as_it_was() {
     assert_eq!(nights.night().open_alarms, 1);
     assert_eq!(nights.latest(KEY).unwrap(), GOOD);
     assert_eq!(nights.versions(KEY)[0].state, State::Quarantined);
-    assert_eq!(proof(&nights, KEY, "sha256"), Some(Verdict::Fails));
+    assert_eq!(nights.proof(KEY, "sha256"), Some(Verdict::Fails));
 }

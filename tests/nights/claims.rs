@@ -2,8 +2,7 @@
 //! their content.
 
 use crate::support::Nights;
-use data_encoding::{BASE64, HEXLOWER};
-use md5::Digest as _;
+use data_encoding::HEXLOWER;
 use offsite::demo::bucket::{Encryption, Fault, PutOptions};
 use offsite::object::{EvidenceClass, Sha256, State, Verdict};
 
@@ -16,69 +15,6 @@ fn claimed(name: &str, value: String) -> PutOptions {
         metadata: [(name.to_owned(), value)].into(),
         encryption: Some(Encryption::Kms("a-key".to_owned())),
         ..PutOptions::default()
-    }
-}
-
-fn proof(nights: &Nights, key: &str, name: &str) -> Option<Verdict> {
-    let newest = nights.versions(key).swap_remove(0);
-    let mut proofs = newest.proofs.into_iter();
-    proofs
-        .find(|proof| proof.name == name)
-        .map(|proof| proof.verdict)
-}
-
-/// Each kind of claim as its uploader writes it.
-fn kinds() -> Vec<(&'static str, String)> {
-    let md5 = md5::Md5::digest(GOOD);
-    let sha = |kind| ring::digest::digest(kind, GOOD);
-    vec![
-        ("md5chksum", BASE64.encode(&md5)),
-        ("md5", HEXLOWER.encode(&md5)),
-        (
-            "sha1",
-            HEXLOWER.encode(sha(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY).as_ref()),
-        ),
-        ("sha256", BASE64.encode(sha(&ring::digest::SHA256).as_ref())),
-        (
-            "sha512",
-            HEXLOWER.encode(sha(&ring::digest::SHA512).as_ref()),
-        ),
-        (
-            "s3cmd-attrs",
-            format!("mode:33188/md5:{}/uid:0", HEXLOWER.encode(&md5)),
-        ),
-    ]
-}
-
-#[test]
-fn p4_each_claim_alone_catches_a_flipped_bit() {
-    for (name, value) in kinds() {
-        let mut nights = Nights::new();
-        let options = claimed(name, value);
-        nights.bucket.put_with(KEY, GOOD, options.clone());
-        assert_eq!(nights.night().open_alarms, 0, "{name}");
-        assert_eq!(proof(&nights, KEY, name), Some(Verdict::Holds), "{name}");
-        let class = nights.versions(KEY)[0].evidence;
-        assert_eq!(class, Some(EvidenceClass::UploaderClaim), "{name}");
-
-        for place in [0, 13, GOOD.len() as u64 - 1] {
-            let key = format!("{place}-{KEY}");
-            nights.bucket.put_with(&key, GOOD, options.clone());
-            nights
-                .bucket
-                .with_faults(|f| f.flip = Some(Fault::new(place)));
-            nights.night();
-            assert_eq!(
-                nights.versions(&key)[0].state,
-                State::Quarantined,
-                "{name} {place}"
-            );
-            assert_eq!(
-                proof(&nights, &key, name),
-                Some(Verdict::Fails),
-                "{name} {place}"
-            );
-        }
     }
 }
 
@@ -96,7 +32,7 @@ fn p5_a_claim_about_other_bytes_is_no_alarm_where_the_bucket_proves_these() {
     };
     nights.bucket.put_with(KEY, GOOD, options);
     assert_eq!(nights.night().open_alarms, 0);
-    assert_eq!(proof(&nights, KEY, "s3cmd-attrs"), Some(Verdict::Silent));
+    assert_eq!(nights.proof(KEY, "s3cmd-attrs"), Some(Verdict::Silent));
     assert_eq!(
         nights.versions(KEY)[0].evidence,
         Some(EvidenceClass::Provider)
@@ -150,7 +86,7 @@ fn p4_the_name_alone_proves_a_repositorys_files() {
     assert_eq!(nights.night().open_alarms, 0);
     for key in [&pack, &key("index"), &key("snapshots"), &key("keys")] {
         assert_eq!(
-            proof(&nights, key, "content-name"),
+            nights.proof(key, "content-name"),
             Some(Verdict::Holds),
             "{key}"
         );
@@ -159,7 +95,7 @@ fn p4_the_name_alone_proves_a_repositorys_files() {
             Some(EvidenceClass::ContentName)
         );
     }
-    assert_eq!(proof(&nights, &elsewhere, "content-name"), None);
+    assert_eq!(nights.proof(&elsewhere, "content-name"), None);
 
     let next = b"the next pack's bytes";
     let hex = HEXLOWER.encode(ring::digest::digest(&ring::digest::SHA256, next).as_ref());
@@ -176,7 +112,7 @@ fn p4_the_name_alone_proves_a_repositorys_files() {
             "{place}"
         );
         assert_eq!(
-            proof(&nights, &pack, "content-name"),
+            nights.proof(&pack, "content-name"),
             Some(Verdict::Fails),
             "{place}"
         );
@@ -202,9 +138,9 @@ fn a_repository_costs_no_request_for_its_parts() {
     nights.night();
     assert_eq!(nights.asked("HeadObject"), 0);
     assert_eq!(
-        proof(&nights, &pack, "etag-parts"),
+        nights.proof(&pack, "etag-parts"),
         Some(Verdict::Silent),
         "no MD5 was computed"
     );
-    assert_eq!(proof(&nights, &pack, "content-name"), Some(Verdict::Holds));
+    assert_eq!(nights.proof(&pack, "content-name"), Some(Verdict::Holds));
 }

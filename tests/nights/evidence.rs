@@ -153,37 +153,6 @@ fn named(verdicts: &[(&str, Verdict)]) -> Vec<(String, Verdict)> {
     owned.map(|(name, v)| ((*name).to_owned(), *v)).collect()
 }
 
-#[test]
-fn p4_each_checksum_alone_catches_a_flipped_bit() {
-    use Verdict::{Fails, Holds, Silent};
-    for checksum in Checksum::ALL {
-        let name = checksum.as_str().to_ascii_lowercase();
-        let mut nights = Nights::new();
-        let options = PutOptions {
-            checksum: Some(checksum),
-            etag: Some("0x8DCD1A2B".to_owned()),
-            ..PutOptions::default()
-        };
-        nights.bucket.put_with(KEY, GOOD, options.clone());
-        nights.night();
-        let ladder = |verdict| named(&[("length", Holds), (&name, verdict), ("etag-md5", Silent)]);
-        assert_eq!(verdicts(&nights), ladder(Holds));
-        assert_eq!(
-            nights.versions(KEY)[0].evidence,
-            Some(EvidenceClass::Provider)
-        );
-
-        nights.bucket.put_with(KEY, NEXT, options);
-        nights.faults(Faults {
-            flip: Some(flip_on_key()),
-            ..Faults::default()
-        });
-        assert_eq!(nights.night().open_alarms, 1, "{name}");
-        assert_eq!(verdicts(&nights), ladder(Fails));
-        assert_eq!(nights.latest(KEY).unwrap(), GOOD, "{name}");
-    }
-}
-
 fn put(checksum: Option<Checksum>, encryption: Option<Encryption>) -> PutOptions {
     PutOptions {
         checksum,

@@ -21,15 +21,6 @@ fn parts(checksum: Option<Checksum>) -> PutOptions {
     }
 }
 
-/// The verdict of the newest version's proof called `name`.
-fn verdict(nights: &Nights, name: &str) -> Option<Verdict> {
-    let newest = nights.versions(KEY).swap_remove(0);
-    let mut proofs = newest.proofs.into_iter();
-    proofs
-        .find(|proof| proof.name == name)
-        .map(|proof| proof.verdict)
-}
-
 /// First and last byte, both sides of every part's edge, and what lies between.
 fn positions(length: usize) -> Vec<u64> {
     let mut found = vec![
@@ -68,7 +59,7 @@ fn p4_a_flipped_bit_of_an_object_in_parts_is_caught_wherever_it_is() {
         let mut nights = Nights::new();
         nights.bucket.put_with(KEY, bytes.clone(), options.clone());
         assert_eq!(nights.night().open_alarms, 0, "{name}");
-        assert_eq!(verdict(&nights, name), Some(Verdict::Holds), "{name}");
+        assert_eq!(nights.proof(KEY, name), Some(Verdict::Holds), "{name}");
         for place in places {
             // Another object of the same kind, so that nothing is known of it.
             let mut next = bytes.clone();
@@ -81,7 +72,7 @@ fn p4_a_flipped_bit_of_an_object_in_parts_is_caught_wherever_it_is() {
             let newest = nights.versions(KEY).swap_remove(0);
             assert_eq!(newest.state, State::Quarantined, "{name} at {place}");
             assert_eq!(
-                verdict(&nights, name),
+                nights.proof(KEY, name),
                 Some(Verdict::Fails),
                 "{name} at {place}"
             );
@@ -118,7 +109,7 @@ fn p5_parts_of_different_sizes_raise_no_alarm() {
         assert_eq!(nights.night().open_alarms, 0, "{first}");
         for name in ["etag-parts", "sha256"] {
             assert_eq!(
-                verdict(&nights, name),
+                nights.proof(KEY, name),
                 Some(Verdict::Holds),
                 "{first} {name}"
             );
@@ -159,7 +150,7 @@ fn part_sizes_that_uploaders_use_are_found_without_the_servers_help() {
             // A guess that misses says nothing.
             false => (Verdict::Silent, EvidenceClass::Length),
         };
-        assert_eq!(verdict(&nights, "etag-parts"), Some(said), "{part}");
+        assert_eq!(nights.proof(KEY, "etag-parts"), Some(said), "{part}");
         assert_eq!(nights.versions(KEY)[0].evidence, Some(class), "{part}");
     }
 }
@@ -175,6 +166,6 @@ fn p5_an_etag_that_only_looks_like_one_of_parts_falls_silent() {
     };
     nights.bucket.put_with(KEY, bytes(), options);
     assert_eq!(nights.night().open_alarms, 0);
-    assert_eq!(verdict(&nights, "crc32c"), Some(Verdict::Holds));
-    assert_eq!(verdict(&nights, "etag-parts"), Some(Verdict::Silent));
+    assert_eq!(nights.proof(KEY, "crc32c"), Some(Verdict::Holds));
+    assert_eq!(nights.proof(KEY, "etag-parts"), Some(Verdict::Silent));
 }

@@ -9,9 +9,7 @@ use offsite::object::{EvidenceClass, Verdict};
 
 /// Whether the newest version of `key` has a proof called `name` that holds.
 fn holds(nights: &Nights, key: &str, name: &str) -> bool {
-    let newest = nights.versions(key).swap_remove(0);
-    let mut proofs = newest.proofs.iter();
-    proofs.any(|p| p.name == name && p.verdict == Verdict::Holds)
+    nights.proof(key, name) == Some(Verdict::Holds)
 }
 
 fn with_checksum() -> PutOptions {

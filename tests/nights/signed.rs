@@ -66,14 +66,6 @@ fn nights(signer: &Signer) -> Nights {
     nights
 }
 
-fn proof(nights: &Nights, key: &str, name: &str) -> Option<Verdict> {
-    let newest = nights.versions(key).swap_remove(0);
-    let mut proofs = newest.proofs.into_iter();
-    proofs
-        .find(|proof| proof.name == name)
-        .map(|proof| proof.verdict)
-}
-
 #[track_caller]
 fn is_held(nights: &Nights, case: &str) {
     let states = [(State::Held, InBucket::Current)];
@@ -89,7 +81,7 @@ fn is_held(nights: &Nights, case: &str) {
 
 #[track_caller]
 fn is_signed(nights: &Nights, key: &str, by: &str) {
-    assert_eq!(proof(nights, key, by), Some(Verdict::Holds));
+    assert_eq!(nights.proof(key, by), Some(Verdict::Holds));
     let newest = nights.versions(key).swap_remove(0);
     assert_eq!(newest.evidence, Some(EvidenceClass::Signed));
     assert_eq!(newest.state, State::Stored);
@@ -120,7 +112,7 @@ fn p4_a_good_signature_lets_in_and_bad_bytes_are_quarantined() {
             nights.bucket.put(SIGNATURE, signature.clone());
             nights.night();
             assert_eq!(nights.open_kinds(), ["contradiction"], "{more:?}");
-            assert_eq!(proof(&nights, KEY, SIGNATURE), Some(Verdict::Fails));
+            assert_eq!(nights.proof(KEY, SIGNATURE), Some(Verdict::Fails));
             assert_eq!(nights.versions(KEY)[0].state, State::Quarantined);
             assert!(nights.latest(KEY).is_none());
         }
@@ -146,7 +138,7 @@ fn p4_a_signature_alone_catches_a_flipped_bit() {
         nights.bucket.with_faults(|f| f.flip = Some(flip));
         nights.night();
         assert_eq!(nights.versions(KEY)[0].state, State::Quarantined);
-        assert_eq!(proof(&nights, KEY, SIGNATURE), Some(Verdict::Fails));
+        assert_eq!(nights.proof(KEY, SIGNATURE), Some(Verdict::Fails));
         nights.bucket.with_faults(|f| f.flip = None);
         nights.night();
         is_signed(&nights, KEY, SIGNATURE);
@@ -277,7 +269,7 @@ fn p5_a_signature_by_an_unknown_key_is_no_alarm_where_none_is_demanded() {
     nights.bucket.put(KEY, GOOD);
     nights.bucket.put(SIGNATURE, other.signs(GOOD));
     assert_eq!(nights.night().open_alarms, 0);
-    assert_eq!(proof(&nights, KEY, SIGNATURE), Some(Verdict::Silent));
+    assert_eq!(nights.proof(KEY, SIGNATURE), Some(Verdict::Silent));
     // And without any key, they are not even read.
     let mut nights = Nights::new();
     nights.bucket.put(KEY, GOOD);
@@ -306,11 +298,13 @@ fn p5_a_young_object_waits_for_its_signature_without_a_word() {
     assert_eq!(nights.night().open_alarms, 0);
     is_signed(&nights, KEY, SIGNATURE);
 
-    let mut nights = self::nights(&signer);
-    let old = at(61, &nights);
-    nights.bucket.put_with(KEY, GOOD, old);
-    nights.night();
-    is_held(&nights, "older than an hour");
+    for (minutes, what) in [(61, "older than an hour"), (-61, "dated in the future")] {
+        let mut nights = self::nights(&signer);
+        let old = at(minutes, &nights);
+        nights.bucket.put_with(KEY, GOOD, old);
+        nights.night();
+        is_held(&nights, what);
+    }
 }
 
 #[test]
@@ -398,7 +392,7 @@ fn p4_a_signed_sums_file_vouches_for_each_of_its_lines() {
     nights.bucket.put("db/SHA256SUMS", sums.clone());
     nights.night();
     assert_eq!(nights.open_kinds(), ["contradiction"]);
-    assert_eq!(proof(&nights, KEY, "db/SHA256SUMS"), Some(Verdict::Fails));
+    assert_eq!(nights.proof(KEY, "db/SHA256SUMS"), Some(Verdict::Fails));
     assert!(nights.latest(KEY).is_none());
     // One that was signed by another, or for another name, vouches for nothing.
     for signature in [
@@ -409,7 +403,7 @@ fn p4_a_signed_sums_file_vouches_for_each_of_its_lines() {
         put(&nights, signature);
         nights.night();
         assert_eq!(nights.states(KEY), [(State::Held, InBucket::Current)]);
-        assert_eq!(proof(&nights, KEY, "db/SHA256SUMS"), Some(Verdict::Holds));
+        assert_eq!(nights.proof(KEY, "db/SHA256SUMS"), Some(Verdict::Holds));
         let class = nights.versions(KEY)[0].evidence;
         assert_eq!(class, Some(EvidenceClass::UploaderClaim));
     }

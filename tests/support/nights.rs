@@ -15,6 +15,7 @@ use offsite::error::Result;
 use offsite::home::{Home, probe_sqlite};
 use offsite::object::{
     Clock, InBucket, KeyPrint, ObjectKey, Sha256, SourceName, State, StoredVersion, Timestamp,
+    Verdict,
 };
 use offsite::outcome::{Ended, Outcome, Silent, Stop};
 use offsite::pull::Pull;
@@ -325,6 +326,13 @@ impl Nights {
     pub fn versions(&self, key: &str) -> Vec<StoredVersion> {
         let source = SourceName::new(SOURCE).unwrap();
         self.catalogue().versions_of(&source, key).unwrap()
+    }
+
+    /// The verdict of the proof called `name` of `key`'s newest version.
+    pub fn proof(&self, key: &str, name: &str) -> Option<Verdict> {
+        let mut proofs = self.versions(key).swap_remove(0).proofs.into_iter();
+        let found = proofs.find(|proof| proof.name == name);
+        found.map(|proof| proof.verdict)
     }
 
     /// What we hold of `key` and what the bucket shows of it, newest first.
