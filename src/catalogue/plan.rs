@@ -4,7 +4,7 @@ use super::rows::{checked, identity, key, number, version_id};
 use super::{Catalogue, prepare, rows};
 use crate::error::Result;
 use crate::object::{Change, SourceName, Why};
-use rusqlite::{Row, params};
+use rusqlite::{OptionalExtension as _, Row, params};
 
 /// How much is planned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,13 +20,32 @@ pub struct PlanTotals {
 impl Catalogue {
     /// Empties the plan of `source`: a plan does not outlive its run.
     pub fn plan_clear(&mut self, source: &SourceName) -> Result<()> {
-        self.db
-            .execute(
-                "DELETE FROM plan WHERE source_id = (SELECT id FROM source WHERE name = ?1)",
-                [source.as_str()],
-            )
-            .map(drop)
-            .map_err(|e| self.fault(e))
+        let mut clear = || -> rusqlite::Result<()> {
+            let tx = self.db.transaction()?;
+            let others: Option<bool> = tx
+                .query_row(
+                    "SELECT EXISTS (SELECT 1 FROM plan WHERE source_id < s.id)
+                         OR EXISTS (SELECT 1 FROM plan WHERE source_id > s.id)
+                     FROM source AS s WHERE s.name = ?1",
+                    [source.as_str()],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            match others {
+                None => {}
+                // Without WHERE the pages are let go unread, where a million rows one by one write
+                // as much as the plan holds (<https://sqlite.org/lang_delete.html>, 3).
+                Some(false) => tx.execute("DELETE FROM plan", []).map(drop)?,
+                Some(true) => tx
+                    .execute(
+                        "DELETE FROM plan WHERE source_id = (SELECT id FROM source WHERE name = ?1)",
+                        [source.as_str()],
+                    )
+                    .map(drop)?,
+            }
+            tx.commit()
+        };
+        clear().map_err(|e| self.fault(e))
     }
 
     /// Adds the changes of one page to the plan, in one transaction. What is planned already is

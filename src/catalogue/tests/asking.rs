@@ -94,6 +94,22 @@ fn the_plan() {
 }
 
 #[test]
+fn a_plan_of_one_source_is_cleared_without_writing_it_again() {
+    let mut shelf = Shelf::new();
+    let changes: Vec<Change> = (0..20_000).map(|n| change(&format!("{n:06}"), n)).collect();
+    shelf.catalogue.plan_stage(&www(), &changes).unwrap();
+    let empty_log = "PRAGMA wal_checkpoint(TRUNCATE)";
+    shelf.catalogue.db.execute_batch(empty_log).unwrap();
+    shelf.catalogue.plan_clear(&www()).unwrap();
+    let log = shelf.folder.path().join("catalogue.db-wal");
+    let written = log.metadata().unwrap().len();
+    assert!((1..64 << 10).contains(&written), "{written}");
+    assert_eq!(shelf.catalogue.plan_totals(&www()).unwrap().objects, 0);
+    shelf.catalogue.plan_stage(&www(), &changes[..2]).unwrap();
+    assert_eq!(shelf.catalogue.plan_totals(&www()).unwrap().objects, 2);
+}
+
+#[test]
 fn unseen_are_the_current_rows_that_the_bitset_does_not_know() {
     let names = ["a", "b", "c", "d"];
     let places = names.map(|n| Record::Place(place(n, plain(1), &format!("latest/{n}"), 1)));

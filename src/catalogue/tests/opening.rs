@@ -24,6 +24,10 @@ fn the_schema_is_pinned() {
             include_str!("../content.sql"),
             "afa4f02dfed17c2e3ff72605214d4cb10391cefcd9b2a36084fc2c6614f59ae4",
         ),
+        (
+            include_str!("../watch.sql"),
+            "da351f71aec8d18ee13b1cc9c1c0bc0234d3f6633075cd584b6614808c87c3cb",
+        ),
     ] {
         let digest = ring::digest::digest(&ring::digest::SHA256, step.as_bytes());
         assert_eq!(data_encoding::HEXLOWER.encode(digest.as_ref()), pinned);
@@ -76,7 +80,7 @@ fn an_older_catalogue_is_read_in_a_copy_and_brought_up_to_date_by_the_next_write
         .unwrap()
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 4);
+    assert_eq!(version, 5);
 }
 
 #[test]
@@ -227,7 +231,7 @@ fn what_is_no_catalogue_of_ours_is_left_alone() {
     std::fs::write(&empty, "").unwrap();
     let newer = make(
         "newer",
-        "PRAGMA application_id=1868981875; PRAGMA user_version=5",
+        "PRAGMA application_id=1868981875; PRAGMA user_version=6",
     );
     let foreign = make("foreign", "CREATE TABLE t (x)");
     let missing = folder.path().join("missing");
