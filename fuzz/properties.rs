@@ -13,8 +13,8 @@
 
 use md5::Digest as _;
 use offsite::digest::{
-    Algorithm, Checksum, Claimed, Cut, Digests, Evidence, Hasher, Layout, Proven, Subject, Sums,
-    Verified, beside, parts_of, prove,
+    Algorithm, Checksum, Claimed, Cut, Digests, Evidence, Hasher, Layout, Proven, PublicKey,
+    Signature, Subject, Sums, Verified, beside, parts_of, prove,
 };
 use offsite::formats::{self, Format, Samples, Sniffer};
 use offsite::object::{
@@ -540,4 +540,33 @@ fn etag(body: &[u8], layout: &Layout) -> String {
     let md5s: Vec<u8> = parts.iter().flat_map(md5::Md5::digest).collect();
     let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
     format!("{}-{}", hex(&md5::Md5::digest(&md5s)), parts.len())
+}
+
+/// A key of minisign's manual page, and what it signed: the four bytes "test" (minisign 0.11).
+const TESTER: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+const OF_TEST: &str = "untrusted comment: signature from minisign secret key\n\
+    RWQf6LRCGA9i59SLOFxz6NxvASXDJeRtuZykwQepbDEGt87ig1BNpWaVWuNrm73YiIiJbq71Wi+dP9eKL8OC351vwIasSSbXxwA=\n\
+    trusted comment: timestamp:1555779966\tfile:test\n\
+    QtKMXWyYcwdpZAlPF7tE2ENJkRd1ujvKjlj1m9RtHTBnZPa5WKU5uWRs5GoP5M/VqE81QFuMKI5k/SfNQUaOAA==\n";
+
+/// Signatures: what does not come from the signer never holds, whatever it looks like.
+pub fn signatures(data: &[u8]) {
+    let mut input = Input(data);
+    let (name, message) = (input.text(), input.text());
+    let text = String::from_utf8_lossy(input.0);
+    for key in text.lines() {
+        let _ = PublicKey::parse(key);
+    }
+    let Some(signature) = Signature::parse(input.0) else {
+        return;
+    };
+    assert_eq!(signature.key_id().len(), 16);
+    assert_eq!(
+        Signature::parse(&[input.0, b"\nmore"].concat()),
+        Some(signature.clone())
+    );
+    let key = PublicKey::parse(TESTER).unwrap();
+    let genuine = Signature::parse(OF_TEST.as_bytes()).unwrap() == signature;
+    let holds = signature.holds(&key, &name, message.as_bytes());
+    assert_eq!(holds, genuine && message == "test" && name == "test");
 }

@@ -83,7 +83,7 @@ macro_rules! kept {
 mod kept {
     use super::{properties, replay};
 
-    kept! { recogniser claims sums checksums layouts }
+    kept! { recogniser claims sums checksums layouts signatures }
 }
 
 #[test]
@@ -94,6 +94,11 @@ fn a_million_hostile_claims() {
 #[test]
 fn a_million_hostile_files_of_digests() {
     random("sums", 1_000_000, properties::sums);
+}
+
+#[test]
+fn hostile_signatures() {
+    random("signatures", 100_000, properties::signatures);
 }
 
 #[test]
