@@ -14,7 +14,7 @@
 use md5::Digest as _;
 use offsite::digest::{
     Algorithm, Checksum, Claimed, Cut, Digests, Evidence, Hasher, Layout, Proven, PublicKey,
-    Signature, Subject, Sums, Verified, beside, parts_of, prove,
+    Signature, Signed, Subject, Sums, Verified, beside, parts_of, prove,
 };
 use offsite::formats::{self, Format, Samples, Sniffer};
 use offsite::object::{
@@ -565,8 +565,13 @@ pub fn signatures(data: &[u8]) {
         Signature::parse(&[input.0, b"\nmore"].concat()),
         Some(signature.clone())
     );
-    let key = PublicKey::parse(TESTER).unwrap();
     let genuine = Signature::parse(OF_TEST.as_bytes()).unwrap() == signature;
-    let holds = signature.holds(&key, &name, message.as_bytes());
+    let keys = [PublicKey::parse(TESTER).unwrap()];
+    let signed = Signed {
+        name: format!("{name}.minisig"),
+        maker: signature.maker(&keys).cloned(),
+        signature,
+    };
+    let holds = signed.holds_for(&name, message.as_bytes());
     assert_eq!(holds, genuine && message == "test" && name == "test");
 }
