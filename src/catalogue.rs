@@ -13,6 +13,7 @@ mod backup;
 mod check;
 mod diary;
 mod known;
+mod lives;
 mod open;
 mod order;
 mod people;
@@ -24,6 +25,7 @@ mod series;
 mod tests;
 
 pub use backup::Mark;
+pub use lives::Lived;
 pub use open::{JournalMode, no_catalogue};
 pub use people::Query;
 pub use plan::PlanTotals;

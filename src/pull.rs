@@ -2,7 +2,8 @@
 //!
 //! 1. The listing is joined, page by page, with the rows known for its keys; what differs is
 //!    staged in the `plan` table, what did not change costs one bit (`seen`).
-//! 2. What the listing does not show is gone only when a HEAD says so (`gone`).
+//! 2. What the listing does not show is gone only when a HEAD says so (`gone`); whether its series lets
+//!    it go, or somebody took it away, is judged before that is recorded (`vanished`).
 //! 3. The plan is fetched, what names other objects last (`cut`): small objects many at once,
 //!    large ones in parallel ranges (`transfer`).
 //!    What lies beside an object and says something of its bytes is read first (`beside`).
@@ -28,6 +29,7 @@ mod seen;
 mod sieve;
 mod sink;
 mod transfer;
+mod vanished;
 mod words;
 
 use crate::bucket::Bucket;

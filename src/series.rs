@@ -8,8 +8,10 @@
 //! alone (`db1.sql`, `db2.sql`) are one series: whatever rests on series asks that *all* that one
 //! had until now was alike, so that this makes it see less, and never more.
 
+mod rotation;
 mod story;
 
+pub use rotation::{Life, Rotation, Unexplained};
 pub use story::{Story, Turn};
 
 use crate::formats::{Format, content_name, repositories};

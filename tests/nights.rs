@@ -15,6 +15,8 @@ mod classes;
 mod content;
 #[path = "nights/cut.rs"]
 mod cut;
+#[path = "nights/deleted.rs"]
+mod deleted;
 #[path = "nights/dry_run.rs"]
 mod dry_run;
 #[path = "nights/evidence.rs"]

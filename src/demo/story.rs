@@ -21,12 +21,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What the attacker does with the server's key, to the backups of the first night.
+/// What the attacker does with the server's key, to the backups of the nights before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attack {
-    /// Overwrites the site's archive.
+    /// Overwrites the first night's archive of the site.
     pub overwrite: bool,
-    /// Deletes the database's dump.
+    /// Deletes the second night's dump of the database.
     pub delete: bool,
 }
 
@@ -138,8 +138,8 @@ impl Story {
             did.push("overwrote the first night's archive of the site");
         }
         if attack.delete {
-            self.bucket.delete(&self.database(0));
-            did.push("deleted the first night's dump of the database");
+            self.bucket.delete(&self.database(1));
+            did.push("deleted the second night's dump of the database");
         }
         Ok(match did.as_slice() {
             [] => "nobody attacked".to_owned(),
@@ -234,7 +234,9 @@ mod tests {
         for (overwrite, delete) in [(false, false), (true, false), (false, true), (true, true)] {
             let (text, _folder) = told(Attack { overwrite, delete });
             let third = text.split("=== Night 3").nth(1).unwrap();
-            assert_eq!(third.contains("ALARM: look now"), overwrite, "{text}");
+            let alarm = overwrite || delete;
+            assert_eq!(third.contains("ALARM: look now"), alarm, "{text}");
+            assert_eq!(third.contains("no rotation explains"), delete, "{text}");
             assert_eq!(
                 third.contains("a name that is written once"),
                 overwrite,

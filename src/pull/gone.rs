@@ -5,11 +5,13 @@
 
 use super::group::Group;
 use super::seen::Seen;
+use super::vanished::Vanished;
 use crate::bucket::Bucket;
 use crate::config::Filter;
 use crate::error::Result;
 use crate::object::{Fact, Known, ObjectKey, Timestamp};
 use crate::outcome::Stop;
+use std::collections::BTreeSet;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -45,15 +47,28 @@ pub(super) fn confirm(
         group.finding(|frame| frame.listing_omits(&there, asked))?;
     }
     let all_gone = answers.iter().all(|(_, there)| *there == Some(false));
+    let mut vanished = Vanished::default();
     if missing > asked && all_gone {
+        each_missing(group, filter, seen, &mut |group, known| {
+            vanished.note(group, &known.key)
+        })?;
+        let is_gone = |row: i64, key: &ObjectKey| !seen.contains(row) && filter.takes(key.as_str());
+        vanished.judge(group, &is_gone, now)?;
         return each_missing(group, filter, seen, &mut |group, known| {
             take(group, known, now)
         });
     }
-    for (known, there) in answers {
-        if there == Some(false) {
-            take(group, known, now)?;
-        }
+    let gone = answers
+        .into_iter()
+        .filter(|(_, there)| *there == Some(false));
+    let gone: Vec<Known> = gone.map(|(known, _)| known).collect();
+    for known in &gone {
+        vanished.note(group, &known.key)?;
+    }
+    let rows: BTreeSet<i64> = gone.iter().map(|known| known.id).collect();
+    vanished.judge(group, &|row, _| rows.contains(&row), now)?;
+    for known in gone {
+        take(group, known, now)?;
     }
     Ok(())
 }

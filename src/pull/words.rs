@@ -32,7 +32,7 @@ pub(super) struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    fn finding(
+    pub(super) fn finding(
         &self,
         kind: &str,
         severity: Severity,
