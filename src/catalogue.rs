@@ -30,6 +30,7 @@ pub use open::{JournalMode, no_catalogue};
 pub use people::Query;
 pub use plan::PlanTotals;
 pub use rows::{Count, EventRow, FindingRow, KeyUse, KindCount, RunRow, SourceRow};
+pub use series::SeriesRow;
 
 use crate::error::{Error, Kind, Result};
 use crate::object::{JournalPosition, Sha256, SourceName};

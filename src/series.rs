@@ -8,9 +8,11 @@
 //! alone (`db1.sql`, `db2.sql`) are one series: whatever rests on series asks that *all* that one
 //! had until now was alike, so that this makes it see less, and never more.
 
+mod arrivals;
 mod rotation;
 mod story;
 
+pub use arrivals::{Arrival, Arrivals, TOGETHER};
 pub use rotation::{Life, Rotation, Unexplained};
 pub use story::{Story, Turn};
 

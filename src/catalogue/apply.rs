@@ -1,6 +1,7 @@
 //! Applying journal records: the one way a version, run, event or finding gets into the catalogue.
 
 use super::rows::{number, told_by, version_id};
+use super::series::{Learnt, SeriesRow};
 use super::{Catalogue, prepare};
 use crate::error::Result;
 use crate::object::{
@@ -8,6 +9,8 @@ use crate::object::{
     Record, State, Timestamp,
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, params};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 /// Where versions stand that are not the newest good one, relative to the source's folder.
 pub(super) const HISTORY: &str = "history/";
@@ -45,10 +48,12 @@ fn apply(db: &mut Connection, group: &impl Durable) -> rusqlite::Result<()> {
         db: &tx,
         source,
         run: number(at.run),
+        series: RefCell::default(),
     };
     for record in group.records() {
         hand.apply(record)?;
     }
+    hand.write_series()?;
     hand.moved_to(at)?;
     tx.commit()
 }
@@ -58,6 +63,8 @@ pub(super) struct Hand<'t> {
     db: &'t Connection,
     pub(super) source: i64,
     pub(super) run: i64,
+    /// What the series of the group have learnt and is not written yet, by their names.
+    pub(super) series: RefCell<BTreeMap<String, SeriesRow>>,
 }
 
 /// A version's row as a record wants it.
@@ -162,14 +169,16 @@ impl<'t> Hand<'t> {
             self.replace_others(&place.key, &place.identity, place.at)?;
         }
         if place.state == State::Stored {
-            let content = place.content.as_deref();
-            self.learn(
-                &place.key,
-                &place.identity,
-                content,
-                &place.proofs,
-                place.at,
-            )?;
+            self.learn(&Learnt {
+                key: &place.key,
+                identity: &place.identity,
+                content: place.content.as_deref(),
+                proofs: &place.proofs,
+                new: (!accepted).then_some(place.sha256),
+                at: place.at,
+            })?;
+        } else {
+            self.came(&place.key, &place.identity)?;
         }
         self.claim(&place.names)
     }
@@ -233,7 +242,14 @@ impl<'t> Hand<'t> {
             keep: false,
         })?;
         if state == State::Stored.as_str() {
-            self.learn(key, identity, content.as_deref(), proofs, *at)?;
+            self.learn(&Learnt {
+                key,
+                identity,
+                content: content.as_deref(),
+                proofs,
+                new: None,
+                at: *at,
+            })?;
         }
         self.replace_others(key, identity, *at)
     }
@@ -367,6 +383,7 @@ impl<'t> Hand<'t> {
                 self.run,
             ],
         )?;
+        self.came(key, identity)?;
         self.replace_others(key, identity, at)
     }
 

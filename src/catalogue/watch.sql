@@ -1,4 +1,4 @@
--- Version 5: a plan that is cleared unread.
+-- Version 5: a plan that is cleared unread, and when each series came.
 
 DROP TABLE plan;
 CREATE TABLE plan (
@@ -21,3 +21,11 @@ CREATE TABLE plan (
   storage_class TEXT
 ) STRICT;
 CREATE UNIQUE INDEX plan_identity ON plan (source_id, key, identity);
+
+-- JSON: the newest arrivals, oldest first, by the bucket's times. What came before this column was
+-- there is not in it.
+ALTER TABLE series ADD COLUMN arrivals TEXT NOT NULL DEFAULT '[]';
+-- How many arrivals that are, so that series without a rhythm are passed over unread.
+ALTER TABLE series ADD COLUMN times INTEGER NOT NULL DEFAULT 0;
+-- How many versions were ever stored.
+ALTER TABLE series ADD COLUMN versions INTEGER NOT NULL DEFAULT 0;

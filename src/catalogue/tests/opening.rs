@@ -26,7 +26,7 @@ fn the_schema_is_pinned() {
         ),
         (
             include_str!("../watch.sql"),
-            "da351f71aec8d18ee13b1cc9c1c0bc0234d3f6633075cd584b6614808c87c3cb",
+            "158e66f001310f474368d4546c9239416e9e26c09e566c5305ccf245a7ac48e8",
         ),
     ] {
         let digest = ring::digest::digest(&ring::digest::SHA256, step.as_bytes());
