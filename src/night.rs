@@ -1,14 +1,16 @@
 //! The order of one run, and how things stand after it: the only room that knows them all.
 
+mod series;
+
 use crate::bucket::{Bucket, Tuning};
 use crate::catalogue::{Catalogue, SourceRow};
 use crate::config::{LimitsConfig, SourceConfig};
 use crate::credentials::Credentials;
 use crate::error::Result;
-use crate::home::Home;
+use crate::home::{Home, Shelf};
 use crate::machine;
 use crate::object::Clock;
-use crate::outcome::{Outcome, Reporter, Stop};
+use crate::outcome::{Ended, Outcome, Reporter, Stop};
 use crate::pull::Pull;
 use crate::watch::{self, Limits, SourceFacts, Status};
 use std::sync::Arc;
@@ -48,8 +50,24 @@ impl Night {
 
     /// One source's turn.
     pub fn pull(&self, home: &mut Home, job: &Pull) -> Result<Outcome> {
-        job.run(&self.runtime, &mut home.shelf(&job.source)?)
+        turn(&self.runtime, &mut home.shelf(&job.source)?, job)
     }
+}
+
+/// Brings home what is new, and looks at what came and what did not.
+///
+/// Series are judged by what this listing shows, and by the bucket's clock: so nothing is late
+/// because no pull ran, or because our clock is wrong.
+pub fn turn(runtime: &Runtime, shelf: &mut Shelf<'_>, job: &Pull) -> Result<Outcome> {
+    let began = job.clock.now();
+    let mut outcome = job.run(runtime, shelf)?;
+    if matches!(outcome.ended, Ended::Complete | Ended::Partial) {
+        let listed = began.checked_add(job.bucket.clock_ahead()).unwrap_or(began);
+        let ours = job.clock.now();
+        series::watch(shelf, &job.source.filter, series::Now { listed, ours })?;
+        outcome.head = shelf.head().head;
+    }
+    Ok(outcome)
 }
 
 /// How the copy stands by its catalogue, at `clock`'s now.
@@ -72,6 +90,17 @@ pub fn status(catalogue: &Catalogue, limits: &Limits, clock: &Clock) -> Result<S
     let open = catalogue.findings(true)?;
     let open = open.into_iter().map(|row| row.finding).collect();
     Ok(watch::judge(sources, open, limits, clock.now()))
+}
+
+/// As [`status`], with every series.
+pub fn full_status(catalogue: &Catalogue, limits: &Limits, clock: &Clock) -> Result<Status> {
+    let status = status(catalogue, limits, clock)?;
+    let sources: Vec<_> = status.sources.iter().map(|s| s.name.clone()).collect();
+    let series = series::statuses(catalogue, &sources, &catalogue.findings(true)?)?;
+    Ok(Status {
+        series: Some(series),
+        ..status
+    })
 }
 
 fn facts(row: SourceRow) -> SourceFacts {

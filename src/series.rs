@@ -108,6 +108,23 @@ impl Part {
     }
 }
 
+/// Whether the series called `name` is a heap of pieces of which none is a backup: their number and
+/// sizes say nothing.
+pub fn is_pieces(name: &str) -> bool {
+    let of = |format: Format| name.ends_with(&format!("({format})"));
+    [
+        Format::Restic,
+        Format::Kopia,
+        Format::Cryptomator,
+        Format::Duplicacy,
+    ]
+    .into_iter()
+    .any(of)
+        // Segments of Borg.
+        || name == "data/*/*"
+        || name.ends_with("/data/*/*")
+}
+
 /// The folder of the repository that `key` is named like a part of, and its format.
 fn repository(key: &ObjectKey) -> Option<String> {
     let of = |marker: &ObjectKey, format: Format| {

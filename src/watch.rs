@@ -1,12 +1,17 @@
 //! What is wrong, and how it stands: rows into findings and a verdict. Pure.
 
 mod keys;
+pub mod rhythm;
+pub mod series;
+pub mod size;
+mod statistics;
 
 use crate::object::{
     Advice, EvidenceClass, FindingRecord, InBucket, KeyPrint, Severity, Sha256, SourceName, State,
     Timestamp,
 };
 use jiff::SignedDuration;
+use rhythm::Rhythm;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -94,6 +99,54 @@ pub struct Status {
     pub sources: Vec<SourceStatus>,
     /// What is wrong and not acknowledged, alarms first.
     pub findings: Vec<FindingRecord>,
+    /// The series, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<Vec<SeriesStatus>>,
+}
+
+/// One series' part of a status.
+#[derive(Clone, Debug, Serialize)]
+pub struct SeriesStatus {
+    /// Which source.
+    pub source: SourceName,
+    /// Its name: its keys, with `*` for everything in which they differ.
+    pub name: String,
+    /// How many versions of it were ever stored.
+    pub versions: u64,
+    /// When the newest came, by the bucket's clock.
+    pub newest: Option<Timestamp>,
+    /// How often it comes, where that is known yet.
+    pub rhythm: Option<RhythmStatus>,
+    /// When the next one is expected at the latest, if all goes on as it was.
+    pub expected: Option<Timestamp>,
+    /// How it stands: the worst of its open findings.
+    pub health: Health,
+    /// The kinds of its open findings.
+    pub findings: Vec<String>,
+}
+
+/// How often a series comes, in words that do not change.
+#[derive(Clone, Debug, Serialize)]
+pub struct RhythmStatus {
+    /// Hours between two, usually; 0 where it comes all the time.
+    pub every_hours: f64,
+    /// The most hours between two in ordinary times.
+    pub longest_hours: f64,
+    /// Whether a clock starts it, as far as can be told.
+    pub regular: bool,
+    /// From then on it is late.
+    pub late_after: Timestamp,
+}
+
+impl From<Rhythm> for RhythmStatus {
+    fn from(rhythm: Rhythm) -> Self {
+        Self {
+            every_hours: rhythm.every.as_secs_f64() / 3600.0,
+            longest_hours: rhythm.longest.as_secs_f64() / 3600.0,
+            regular: rhythm.regular,
+            late_after: rhythm.late,
+        }
+    }
 }
 
 /// From when on something is a finding.
@@ -132,19 +185,22 @@ pub fn judge(
         .into_iter()
         .map(|facts| one(facts, &findings))
         .collect();
-    let of_findings = findings.iter().map(|f| health_of(f.severity)).max();
+    let of_findings = findings.iter().map(|f| f.severity.into()).max();
     let of_sources = sources.iter().map(|s| s.health).max();
     Status {
         verdict: of_findings.max(of_sources).unwrap_or(Health::Ok),
         sources,
         findings,
+        series: None,
     }
 }
 
-fn health_of(severity: Severity) -> Health {
-    match severity {
-        Severity::Warning => Health::Warning,
-        Severity::Alarm => Health::Alarm,
+impl From<Severity> for Health {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Warning => Self::Warning,
+            Severity::Alarm => Self::Alarm,
+        }
     }
 }
 
@@ -167,7 +223,7 @@ fn one(facts: SourceFacts, findings: &[FindingRecord]) -> SourceStatus {
     });
     let failed = facts.last_ended.as_deref() == Some("failed");
     let health = mine
-        .map(|f| health_of(f.severity))
+        .map(|f| f.severity.into())
         .chain(failed.then_some(Health::Error))
         .max()
         .unwrap_or(Health::Ok);
@@ -236,6 +292,9 @@ fn late(facts: &SourceFacts, overdue: SignedDuration, now: Timestamp) -> Option<
     })
 }
 
+#[cfg(test)]
+#[path = "watch/tests.rs"]
+mod simulated;
 #[cfg(test)]
 mod tests {
     use super::*;

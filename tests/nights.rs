@@ -37,6 +37,8 @@ mod quirks;
 mod random;
 #[path = "nights/replaced.rs"]
 mod replaced;
+#[path = "nights/rhythm.rs"]
+mod rhythm;
 #[path = "nights/series.rs"]
 mod series;
 #[path = "nights/side_by_side.rs"]

@@ -42,11 +42,12 @@ const MAY_USE: [(&str, &str); 25] = [
         "error object outcome digest formats write_once series config bucket store catalogue home",
     ),
     ("upkeep", "error object outcome store catalogue home"),
-    ("watch", "error object write_once"),
+    ("watch", "error object write_once series"),
     // The order of one run: the only one that knows them all.
     (
         "night",
-        "error object outcome machine config credentials bucket catalogue home pull upkeep watch",
+        "error object outcome formats series machine config credentials bucket store catalogue home pull \
+         upkeep watch",
     ),
     (
         "report",

@@ -198,6 +198,13 @@ impl Catalogue {
         self.rows(&sql, [open_only], rows::finding)
     }
 
+    /// The findings of one kind about `source`, newest first.
+    pub fn findings_of(&self, source: &SourceName, kind: &str) -> Result<Vec<FindingRow>> {
+        let mine = "f.source_id = (SELECT id FROM source WHERE name = ?1) AND f.kind = ?2";
+        let params = params![source.as_str(), kind];
+        self.rows(&findings_where(mine), params, rows::finding)
+    }
+
     /// The finding with this name.
     pub fn finding(&self, id: &str) -> Result<Option<FindingRow>> {
         self.one(&findings_where("f.id = ?1"), [id], rows::finding)

@@ -47,12 +47,12 @@ impl Catalogue {
         )
     }
 
-    /// Up to `limit` series that came at least so many `times` (32 is the most that is
-    /// remembered) and whose names come after `after`, in their order.
+    /// Up to `limit` series whose arrivals weigh at least `weight` ([`Arrivals::weight`]) and whose
+    /// names come after `after`, in their order.
     pub fn all_series(
         &self,
         source: &SourceName,
-        times: u32,
+        weight: u32,
         after: &str,
         limit: u32,
     ) -> Result<Vec<SeriesRow>> {
@@ -60,9 +60,9 @@ impl Catalogue {
             &format!(
                 "SELECT {ROW} FROM series
                  WHERE source_id = (SELECT id FROM source WHERE name = ?1) AND name > ?2
-                   AND times >= ?3 ORDER BY name LIMIT ?4"
+                   AND weight >= ?3 ORDER BY name LIMIT ?4"
             ),
-            params![source.as_str(), after, times, limit],
+            params![source.as_str(), after, weight, limit],
             row,
         )
     }
@@ -160,15 +160,14 @@ impl Hand<'_> {
         let ms = |at: Option<Timestamp>| at.map(Timestamp::as_millisecond);
         let learnt = std::mem::take(&mut *self.series.borrow_mut());
         for row in learnt.values().filter(|row| row.story.stored_at.is_some()) {
-            let times = row.arrivals.as_slice().len();
             self.execute(
                 "INSERT INTO series (source_id, name, stored_at, contents, judged_at, claims_held,
-                   claims_silent, held_at, arrivals, times, versions)
+                   claims_silent, held_at, arrivals, weight, versions)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
                  ON CONFLICT (source_id, name) DO UPDATE SET contents = excluded.contents,
                    judged_at = excluded.judged_at, claims_held = excluded.claims_held,
                    claims_silent = excluded.claims_silent, held_at = excluded.held_at,
-                   arrivals = excluded.arrivals, times = excluded.times,
+                   arrivals = excluded.arrivals, weight = excluded.weight,
                    versions = excluded.versions",
                 params![
                     self.source,
@@ -180,7 +179,7 @@ impl Hand<'_> {
                     json(&row.story.claims_silent)?,
                     ms(row.story.held_at),
                     json(&row.arrivals)?,
-                    number(u64::try_from(times).unwrap_or_default()),
+                    number(row.arrivals.weight()),
                     number(row.versions),
                 ],
             )?;

@@ -25,7 +25,8 @@ CREATE UNIQUE INDEX plan_identity ON plan (source_id, key, identity);
 -- JSON: the newest arrivals, oldest first, by the bucket's times. What came before this column was
 -- there is not in it.
 ALTER TABLE series ADD COLUMN arrivals TEXT NOT NULL DEFAULT '[]';
--- How many arrivals that are, so that series without a rhythm are passed over unread.
-ALTER TABLE series ADD COLUMN times INTEGER NOT NULL DEFAULT 0;
+-- How many arrivals that are, and the days that they went on together: what has little tells
+-- nothing and is passed over unread.
+ALTER TABLE series ADD COLUMN weight INTEGER NOT NULL DEFAULT 0;
 -- How many versions were ever stored.
 ALTER TABLE series ADD COLUMN versions INTEGER NOT NULL DEFAULT 0;

@@ -42,7 +42,10 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
         return nagios(context, &args.store);
     }
     let view = View::open(context, &args.store)?;
-    let status = judge(&view)?;
+    let status = match args.json {
+        true => night::full_status(&view.catalogue, &limits_of(&view), &Clock::System)?,
+        false => judge(&view)?,
+    };
     if args.json {
         let whole = Whole {
             status: &status,
@@ -61,8 +64,11 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
 }
 
 fn judge(view: &View) -> Result<Status> {
-    let limits = view.config.as_ref().map_or_else(Limits::default, limits);
-    night::status(&view.catalogue, &limits, &Clock::System)
+    night::status(&view.catalogue, &limits_of(view), &Clock::System)
+}
+
+fn limits_of(view: &View) -> Limits {
+    view.config.as_ref().map_or_else(Limits::default, limits)
 }
 
 /// A monitor reads one line and the exit code: what went wrong is said in both.

@@ -27,8 +27,9 @@ pub struct Arrival {
     /// How many of those are empty.
     #[serde(rename = "empty", default, skip_serializing_if = "is_none")]
     pub empty: u64,
-    /// Their bytes, all together.
-    pub bytes: u64,
+    /// The bytes of the largest of them: a part that is the last of an archive, or a job that was
+    /// run again, changes nothing in it.
+    pub largest: u64,
     /// A fingerprint of all their bytes, whatever their order: the first 8 bytes of each SHA-256,
     /// added up. It finds what an honest job repeats; it is no proof.
     #[serde(rename = "sum")]
@@ -62,7 +63,7 @@ impl Arrival {
         self.last_ms = self.last_ms.max(other.last_ms);
         self.objects = self.objects.saturating_add(other.objects);
         self.empty = self.empty.saturating_add(other.empty);
-        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.largest = self.largest.max(other.largest);
         self.content = self.content.wrapping_add(other.content);
     }
 
@@ -90,7 +91,7 @@ impl Arrivals {
             last_ms: at,
             objects: u64::from(kept.is_some()),
             empty: kept.map_or(0, |(size, _)| u64::from(size == 0)),
-            bytes: kept.map_or(0, |(size, _)| size),
+            largest: kept.map_or(0, |(size, _)| size),
             content: kept.map_or(0, |(_, sha256)| short(sha256)),
             key: Some(key.clone()),
         };
@@ -112,6 +113,13 @@ impl Arrivals {
     /// Oldest first.
     pub fn as_slice(&self) -> &[Arrival] {
         &self.0
+    }
+
+    /// How many arrivals there are, and the whole days that each of them went on.
+    pub fn weight(&self) -> u64 {
+        let days = |a: &Arrival| a.last().duration_since(a.first()).as_hours() / 24;
+        let of = |a: &Arrival| 1 + u64::try_from(days(a)).unwrap_or_default();
+        self.0.iter().map(of).sum()
     }
 
     /// The newest.
@@ -153,13 +161,13 @@ mod tests {
         let [first, second] = night.as_slice() else {
             panic!("{night:?}");
         };
-        assert_eq!((first.objects, first.empty, first.bytes), (3, 1, 17));
+        assert_eq!((first.objects, first.empty, first.largest), (3, 1, 10));
         assert_eq!(
             (first.first(), first.last()),
             (from_ms(0), from_ms(299 * 60_000))
         );
         assert_eq!(first.key, Some(key("k299")));
-        assert_eq!((second.objects, second.bytes), (1, 9));
+        assert_eq!((second.objects, second.largest), (1, 9));
         assert_eq!(night.newest(), Some(second));
         // One between two nights that reaches both makes them one.
         assert_eq!(of(&[(0, 1), (500, 1)]).as_slice().len(), 2);
@@ -171,7 +179,7 @@ mod tests {
         let mut arrivals = Arrivals::default();
         arrivals.take(&key("latest"), from_ms(0), None);
         arrivals.take(&key("latest"), from_ms(24 * HOUR), None);
-        let of = |a: &Arrival| (a.objects, a.bytes, a.content);
+        let of = |a: &Arrival| (a.objects, a.largest, a.content);
         let found: Vec<_> = arrivals.as_slice().iter().map(of).collect();
         assert_eq!(found, [(0, 0, 0); 2]);
     }

@@ -145,6 +145,12 @@ impl Nights {
         outcome
     }
 
+    /// As if it were `at`: the next night comes a day later, and what was before was long ago.
+    pub fn jump(&mut self, at: Timestamp) {
+        self.last = at;
+        self.clock.set(at);
+    }
+
     /// A pull now.
     pub fn pull(&self) -> Result<Outcome> {
         let credentials = Credentials::given(READER.id, READER.secret);
@@ -158,7 +164,7 @@ impl Nights {
             reporter: Arc::new(Silent),
         };
         let mut home = Home::open(&self.store, self.clock.clone())?;
-        let outcome = pull.run(&self.runtime, &mut home.shelf(&self.source)?);
+        let outcome = offsite::night::turn(&self.runtime, &mut home.shelf(&self.source)?, &pull);
         home.close()?;
         let wrong = self.catalogue().counters_check()?;
         assert!(wrong.is_empty(), "{wrong:#?}");

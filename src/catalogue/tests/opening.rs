@@ -26,7 +26,7 @@ fn the_schema_is_pinned() {
         ),
         (
             include_str!("../watch.sql"),
-            "158e66f001310f474368d4546c9239416e9e26c09e566c5305ccf245a7ac48e8",
+            "d5a35318bb53b8f383edf40d9002822bfb59dba91b6cb186002f3fc974f8755b",
         ),
     ] {
         let digest = ring::digest::digest(&ring::digest::SHA256, step.as_bytes());
