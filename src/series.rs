@@ -11,10 +11,12 @@
 mod arrivals;
 mod rotation;
 mod story;
+mod volume;
 
 pub use arrivals::{Arrival, Arrivals, TOGETHER};
 pub use rotation::{Life, Rotation, Unexplained};
 pub use story::{Story, Turn};
+pub use volume::{Place, Volume};
 
 use crate::formats::{Format, content_name, repositories};
 use crate::object::ObjectKey;

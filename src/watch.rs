@@ -3,6 +3,7 @@
 mod keys;
 pub mod rhythm;
 pub mod series;
+pub mod sets;
 pub mod size;
 mod statistics;
 

@@ -115,6 +115,27 @@ impl Catalogue {
         )
     }
 
+    /// Up to `limit` keys that begin with `begin` and were ever seen or are planned, in order.
+    pub fn keys_under(
+        &self,
+        source: &SourceName,
+        begin: &str,
+        limit: u32,
+    ) -> Result<Vec<ObjectKey>> {
+        // In byte order no key that begins so lies behind the last character there is.
+        let end = format!("{begin}{}", char::MAX);
+        self.rows(
+            "SELECT key FROM version INDEXED BY version_identity
+             WHERE source_id = (SELECT id FROM source WHERE name = ?1) AND key > ?2 AND key < ?3
+             UNION
+             SELECT key FROM plan WHERE source_id = (SELECT id FROM source WHERE name = ?1)
+               AND key > ?2 AND key < ?3
+             ORDER BY key LIMIT ?4",
+            params![source.as_str(), begin, end, limit],
+            |row| super::rows::key(row, 0),
+        )
+    }
+
     /// The version of `key` that stands under `latest/`. Where several share the file: the one
     /// that the bucket shows, else the one that was seen last.
     pub fn latest_of(&self, source: &SourceName, key: &str) -> Result<Option<Known>> {

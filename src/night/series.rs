@@ -8,13 +8,13 @@ use crate::config::Filter;
 use crate::error::Result;
 use crate::formats::Verdict;
 use crate::home::Shelf;
-use crate::object::{Ack, Fact, FindingRecord, SourceName, Timestamp};
-use crate::series::{Arrival, Series};
+use crate::object::{Ack, Fact, FindingRecord, ObjectKey, SourceName, Timestamp};
+use crate::series::{Arrival, Place, Series, Volume};
 use crate::store::Entry;
 use crate::watch::rhythm::{Pace, Rhythm};
 use crate::watch::series::{Concern, Habit, KINDS, LATE, SILENT};
-use crate::watch::{Health, SeriesStatus};
-use std::collections::BTreeMap;
+use crate::watch::{Health, SeriesStatus, sets};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Series are read by so many.
 const PAGE: u32 = 500;
@@ -24,6 +24,8 @@ const ROWS: u32 = 1000;
 const MOST: usize = 100;
 /// So many series are shown at most: a bucket of single files has as many series.
 const SHOWN: usize = 10_000;
+/// An archive of more volumes is not looked at.
+const VOLUMES: u32 = 1000;
 /// What has fewer arrivals, and did not go on for days, tells nothing.
 const WEIGHT: u32 = 3;
 
@@ -60,15 +62,15 @@ pub(super) fn watch(shelf: &mut Shelf<'_>, filter: &Filter, now: Now) -> Result<
     shelf.commit(entries)
 }
 
-/// The series of `row`, as the catalogue knows it.
-pub(super) fn habit(row: &SeriesRow) -> Option<Habit<'_>> {
+/// The series of `row`, as the catalogue knows it. `parts`: of archives in several volumes.
+fn habit(row: &SeriesRow, parts: bool) -> Option<Habit<'_>> {
     let encrypted = |text: &String| matches!(Verdict::from_text(text), Some(Verdict::Encrypted(_)));
     let contents = &row.story.contents;
     Some(Habit {
         name: &row.name,
         stored_at: row.story.stored_at?,
         encrypted: !contents.is_empty() && contents.iter().all(encrypted),
-        parts: false,
+        parts,
         arrivals: row.arrivals.as_slice(),
     })
 }
@@ -157,7 +159,7 @@ fn gone_on(shelf: &Shelf<'_>, said: &Said, now: Now) -> Result<Vec<FindingRow>> 
             .arrivals
             .newest()
             .is_some_and(|a| a.last() > found.finding.at);
-        let pace = habit(&row).and_then(|habit| habit.pace(now.listed));
+        let pace = habit(&row, false).and_then(|habit| habit.pace(now.listed));
         if came || pace.is_none_or(|(_, pace)| pace == Pace::OnTime) {
             again.push(found.clone());
         }
@@ -192,9 +194,12 @@ fn concerns(
         };
         after.clone_from(&last.name);
         for row in &page {
-            let found = habit(row).map(|habit| habit.concerns(now));
-            let new = found.into_iter().flatten().filter(|concern| {
-                filter.takes(concern.key.as_str()) && !was_said(said, &row.name, concern)
+            // Of each kind one, the first that came.
+            let mut kinds = BTreeSet::new();
+            let new = of_series(shelf, row, now)?.into_iter().filter(|concern| {
+                filter.takes(concern.key.as_str())
+                    && !was_said(said, &row.name, concern)
+                    && kinds.insert(concern.kind)
             });
             concerns.extend(new);
         }
@@ -205,6 +210,66 @@ fn concerns(
     concerns.truncate(MOST);
     waits(shelf, &mut concerns)?;
     Ok(concerns)
+}
+
+/// What is to be said of one series, said before or not.
+fn of_series(shelf: &Shelf<'_>, row: &SeriesRow, now: Timestamp) -> Result<Vec<Concern>> {
+    let Some(mut habit) = habit(row, false) else {
+        return Ok(Vec::new());
+    };
+    let key = habit.arrivals.last().and_then(|newest| newest.key.as_ref());
+    let Some(volume) = key.and_then(Volume::of) else {
+        return Ok(habit.concerns(now));
+    };
+    let volumes = match volume.place {
+        Place::Number(_) => None,
+        Place::Last => volumes_beside(shelf, &volume)?,
+    };
+    habit.parts = volume.place != Place::Last || volumes.is_some();
+    let mut concerns = habit.concerns(now);
+    concerns.extend(of_set(shelf, &habit, volumes.as_ref(), now)?);
+    Ok(concerns)
+}
+
+/// The series of the volumes whose `last` one has the archive's own name, if there ever were any.
+fn volumes_beside(shelf: &Shelf<'_>, last: &Volume) -> Result<Option<SeriesRow>> {
+    let Ok(first) = ObjectKey::new(format!("{}01", last.stem)) else {
+        return Ok(None);
+    };
+    shelf.catalogue().series(shelf.name(), &Series::of(&first))
+}
+
+/// What is to be said of the archive that came last. Gaps are said by the series of the volumes that
+/// have numbers; that there are none at all, by that of the last.
+fn of_set(
+    shelf: &Shelf<'_>,
+    habit: &Habit<'_>,
+    volumes: Option<&SeriesRow>,
+    now: Timestamp,
+) -> Result<Option<Concern>> {
+    let found = sets::newest_set(habit.arrivals, habit.stored_at, now);
+    let Some((volume, newest, before)) = found else {
+        return Ok(None);
+    };
+    let keys = shelf
+        .catalogue()
+        .keys_under(shelf.name(), &volume.stem, VOLUMES)?;
+    if keys.len() >= VOLUMES as usize {
+        return Ok(None);
+    }
+    let missing = match (volume.place, volumes) {
+        (Place::Number(_), _) => sets::missing(&volume, &keys),
+        (Place::Last, Some(row)) => {
+            let numbered = |key: &ObjectKey| {
+                let other = Volume::of(key).filter(|other| other.is_with(&volume));
+                other.is_some_and(|other| other.place != Place::Last)
+            };
+            let had = sets::always_had(before, row.arrivals.as_slice());
+            (had && !keys.iter().any(numbered)).then(|| "every volume but the last".to_owned())
+        }
+        (Place::Last, None) => None,
+    };
+    Ok(missing.and_then(|missing| sets::incomplete(habit.name, newest, &missing)))
 }
 
 /// Whether a finding stands for this concern.

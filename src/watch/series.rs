@@ -86,7 +86,7 @@ impl Habit<'_> {
     pub fn concerns(&self, now: Timestamp) -> Vec<Concern> {
         let mut concerns = Vec::new();
         concerns.extend(self.absence(now));
-        concerns.extend(self.oddity(now));
+        concerns.extend(self.oddities(now));
         concerns
     }
 
@@ -146,12 +146,16 @@ impl Habit<'_> {
         }
     }
 
-    fn oddity(&self, now: Timestamp) -> Option<Concern> {
-        let (newest, before) = newest_whole(self.arrivals, false, now)?;
-        // In the first nights all that there ever was comes at once: that is how it is.
-        if self.parts || is_pieces(self.name) || newest.first() <= self.stored_at {
-            return None;
-        }
+    /// What is strange about the newest arrivals, oldest first.
+    fn oddities(&self, now: Timestamp) -> impl Iterator<Item = Concern> {
+        let judged = !self.parts && !is_pieces(self.name);
+        newest_whole(self.arrivals, false, now)
+            // In the first nights all that there ever was comes at once: that is how it is.
+            .filter(move |(newest, _)| judged && newest.first() > self.stored_at)
+            .filter_map(|(newest, before)| self.oddity(newest, before))
+    }
+
+    fn oddity(&self, newest: &Arrival, before: &[Arrival]) -> Option<Concern> {
         let found = odd(newest, before, self.encrypted)?;
         let (kind, what, evidence, next) = words(found, newest, before.len());
         Some(Concern {
@@ -219,7 +223,7 @@ fn words(
 }
 
 /// The arrival by a name.
-fn named(arrival: &Arrival) -> String {
+pub(super) fn named(arrival: &Arrival) -> String {
     let name = arrival.key.as_ref().map(ToString::to_string);
     let name = name.unwrap_or_else(|| "an object".to_owned());
     match arrival.objects {
@@ -232,7 +236,7 @@ fn bytes(count: u64) -> String {
     bytesize::ByteSize(count).display().iec().to_string()
 }
 
-fn time(at: Timestamp) -> String {
+pub(super) fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 

@@ -47,17 +47,21 @@ pub enum Odd {
     Same(usize),
 }
 
-/// The newest arrival that can be judged at `now`, and those before it. Where `several` objects may
-/// belong together, one that is still going on cannot.
+/// So many of the newest arrivals are judged, should a night bring more than one.
+const JUDGED: usize = 3;
+
+/// The newest arrivals that can be judged at `now`, oldest first, each with those before it. Where
+/// `several` objects may belong together, one that is still going on cannot.
 pub fn newest_whole(
     arrivals: &[Arrival],
     several: bool,
     now: Timestamp,
-) -> Option<(&Arrival, &[Arrival])> {
+) -> impl DoubleEndedIterator<Item = (&Arrival, &[Arrival])> {
     let several = several || arrivals.iter().any(|a| a.objects > 1);
     let whole = |a: &Arrival| !several || now.duration_since(a.last()) > TOGETHER;
-    let at = arrivals.iter().rposition(whole)?;
-    Some((arrivals.get(at)?, arrivals.get(..at)?))
+    let end = arrivals.iter().rposition(whole).map_or(0, |last| last + 1);
+    (end.saturating_sub(JUDGED)..end)
+        .filter_map(|at| Some((arrivals.get(at)?, arrivals.get(..at)?)))
 }
 
 /// What is strange about `newest`, by what came `before` it. `encrypted`: no two backups of the

@@ -218,3 +218,62 @@ fn p5_status_shows_series_and_exits_with_a_warning() {
     nights.ack("www-1", false).unwrap();
     nights.offsite(&["status"]).exits(0);
 }
+
+/// An archive of three volumes and the rest of it, but for those whose names end in what is `lost`.
+fn archive(nights: &Nights, n: u64, lost: &str) {
+    for (volume, end) in ["j01", "j02", "j03", "jps"].into_iter().enumerate() {
+        if !lost.split(' ').any(|l| l == end) {
+            let key = format!("site-{}-030000utc-AbCdEfGh12345678.{end}", 20_261_101 + n);
+            let size = if end == "jps" {
+                700 * (n as usize % 13 + 1)
+            } else {
+                9_000
+            };
+            nights
+                .bucket
+                .put(&key, openssl(size, n * 10 + volume as u64));
+        }
+    }
+}
+
+#[test]
+fn p5_an_archive_without_one_of_its_volumes_is_said_once() {
+    for lost in ["j02", "j01", "jps", "j01 j02 j03"] {
+        let mut nights = Nights::new();
+        for n in 0..8 {
+            archive(&nights, n, "");
+            nights.night();
+        }
+        assert_eq!(nights.open_kinds(), [""; 0]);
+        archive(&nights, 8, lost);
+        for n in 9..12 {
+            nights.night();
+            archive(&nights, n, "");
+        }
+        assert_eq!(nights.open_kinds(), ["incomplete-set"], "{lost}");
+        assert_eq!(nights.journalled("finding"), 1);
+        let what = nights.open().remove(0).finding.advice.what;
+        assert!(what.contains("site-20261109-"), "{what}");
+    }
+}
+
+/// What is still on its way, or too large to be fetched, is not missing.
+#[test]
+fn p5_volumes_that_are_on_their_way_are_not_missing() {
+    let mut nights = Nights::new();
+    nights.limits.max_object = Some(8_000);
+    for n in 0..6 {
+        archive(&nights, n, "");
+        nights.night();
+    }
+    assert_eq!(nights.open_kinds(), ["oversize"]);
+    let mut nights = Nights::new();
+    for n in 0..6 {
+        archive(&nights, n, "j02 jps");
+        // In the middle of the upload.
+        nights.pull().unwrap();
+        archive(&nights, n, "j01 j03");
+        nights.night();
+    }
+    assert_eq!(nights.open_kinds(), [""; 0]);
+}
