@@ -120,7 +120,7 @@ pub struct Left {
     pub objects: u64,
     /// Their length together, in bytes.
     pub bytes: u64,
-    /// What came first: `max_bytes`, `max_duration`, or `interrupted`.
+    /// What came first: `max_bytes`, `flood`, `max_duration`, or `interrupted`.
     pub why: &'static str,
 }
 

@@ -4,7 +4,7 @@
 //!    staged in the `plan` table, what did not change costs one bit (`seen`).
 //! 2. What the listing does not show is gone only when a HEAD says so (`gone`); whether its series lets
 //!    it go, or somebody took it away, is judged before that is recorded (`vanished`).
-//! 3. The plan is fetched, what names other objects last (`cut`): small objects many at once,
+//! 3. The plan is fetched, a flood after what is ordinary (`flood`), what names other objects last (`cut`): small objects many at once,
 //!    large ones in parallel ranges (`transfer`).
 //!    What lies beside an object and says something of its bytes is read first (`beside`).
 //! 4. A thread of its own decides where proven bytes belong (`decide`) and commits them by the
@@ -20,6 +20,7 @@ mod beside;
 mod cut;
 mod decide;
 mod dispatch;
+mod flood;
 mod gone;
 mod group;
 mod late;
@@ -239,7 +240,10 @@ impl Pull {
         });
         let done = match totals.objects {
             0 => Dispatched::default(),
-            _ => self.fetch(runtime, group, &listing)?,
+            _ => {
+                let flood = self.flood(group, totals)?;
+                self.fetch(runtime, group, &listing, flood)?
+            }
         };
         if let Some(key) = &done.first_oversize {
             group.finding(|frame| frame.oversize(key, done.oversize, self.limits.max_object))?;
@@ -288,7 +292,10 @@ impl Pull {
         let left = Left {
             objects: planned.objects.saturating_sub(done.objects + objects),
             bytes: planned.bytes.saturating_sub(done.bytes + bytes),
-            why: self.why_left(),
+            why: match done.flood {
+                Some(_) if !self.stop.requested() => "flood",
+                _ => self.why_left(),
+            },
         };
         (left.objects > 0).then_some(left)
     }

@@ -103,6 +103,13 @@ impl Space {
         guard::check_room(&self.dir, before.saturating_add(bytes), self.min_free)?;
         Ok(reserved)
     }
+
+    /// The bytes that are free and need not stay free, as far as they are not set aside.
+    pub fn room(&self) -> Result<u64> {
+        let promised = self.promised.load(Ordering::SeqCst);
+        let free = probe::space(&self.dir)?.1;
+        Ok(free.saturating_sub(self.min_free).saturating_sub(promised))
+    }
 }
 
 /// Room on the drive that is set aside.

@@ -298,6 +298,18 @@ fn p4_metadata_lies() {
 }
 
 #[test]
+fn p5_the_bucket_is_flooded() {
+    let flood = |d: &mut Drill| {
+        d.evening();
+        for n in 0..10_000 {
+            d.nights.bucket.put(&format!("a/{n}"), "x");
+        }
+    };
+    let drill = Drill::new(false).strike(flood, &["flood"]);
+    assert!(drill.nights.latest(&drill.site(-2)).is_some());
+}
+
+#[test]
 fn p5_names_that_should_escape_are_ordinary_names() {
     let mut drill = Drill::new(false);
     drill.evening();

@@ -21,6 +21,8 @@ mod deleted;
 mod dry_run;
 #[path = "nights/evidence.rs"]
 mod evidence;
+#[path = "nights/flood.rs"]
+mod flood;
 #[path = "nights/gone.rs"]
 mod gone;
 #[path = "nights/limits.rs"]

@@ -14,6 +14,7 @@
 
 use super::Pull;
 use super::dispatch::{Dispatched, Turn};
+use super::flood::{Flood, Worth};
 use super::group::Group;
 use super::list::Listing;
 use crate::error::Result;
@@ -32,9 +33,13 @@ impl Pull {
         runtime: &Runtime,
         group: &mut Group<'_, '_>,
         listing: &Listing,
+        flood: Option<Flood>,
     ) -> Result<Dispatched> {
         let sieve = &listing.beside;
-        let mut done = Dispatched::default();
+        let mut done = Dispatched {
+            flood: flood.map(Worth::new),
+            ..Dispatched::default()
+        };
         let mut first = self.last_row(group)?;
         let all = [Rank::Data, Rank::Index, Rank::Snapshot];
         if !listing.dependants {

@@ -1,6 +1,7 @@
 //! Takes rows of the plan in order and keeps transfers under way, as long as that makes sense.
 
 use super::background::Lookup;
+use super::flood::Worth;
 use super::plan::archived;
 use super::sieve::Sieve;
 use super::transfer::{Background, Fetched, Transfer};
@@ -124,6 +125,8 @@ pub(super) struct Dispatched {
     pub(super) oversize: (u64, u64),
     /// and the first of them.
     pub(super) first_oversize: Option<ObjectKey>,
+    /// What may be fetched where there is far too much.
+    pub(super) flood: Option<Worth>,
 }
 
 /// Rows of the plan that have their turn together.
@@ -147,6 +150,8 @@ impl Turn {
 struct Lane {
     turn: Turn,
     large: bool,
+    /// Of a flood: whether what is ordinary has its turn, or the rest.
+    ordinary: Option<bool>,
 }
 
 impl Lane {
@@ -189,9 +194,20 @@ impl Dispatcher {
 
     /// Fetches parts of the plan, one after the other. An error means that the rest of it is not worth a try.
     pub(super) async fn run(mut self, turns: Vec<Turn>) -> Result<Dispatched> {
+        let passes: &[Option<bool>] = match self.done.flood {
+            Some(_) => &[Some(true), Some(false)],
+            None => &[None],
+        };
         for turn in turns {
-            for large in [false, true] {
-                self.lane(Lane { turn, large }).await?;
+            for &ordinary in passes {
+                for large in [false, true] {
+                    let lane = Lane {
+                        turn,
+                        large,
+                        ordinary,
+                    };
+                    self.lane(lane).await?;
+                }
             }
         }
         self.readable(1)?;
@@ -222,11 +238,12 @@ impl Dispatcher {
                 .get_or_insert_with(|| change.key.clone());
             return false;
         }
-        let Some(most) = self.limits.max_bytes else {
+        let flood = self.done.flood.as_ref().map(|worth| worth.flood.most);
+        let Some(most) = self.limits.max_bytes.into_iter().chain(flood).min() else {
             return true;
         };
         let sum = self.done.begun.saturating_add(size);
-        let alone = size > most && !self.done.alone;
+        let alone = size > most && !self.done.alone && flood.is_none();
         // What names others waits with whatever waits.
         let named = formats::rank(&change.key) == Rank::Data;
         if alone || (sum <= most && (named || !self.done.spent)) {
@@ -284,6 +301,16 @@ impl Dispatcher {
                     break 'plan;
                 }
                 if !lane.takes(&change, large) {
+                    continue;
+                }
+                if let Some((ordinary, worth)) = lane.ordinary.zip(self.done.flood.as_mut())
+                    && !worth.has_turn(
+                        &self.plan,
+                        &self.transfer.source,
+                        (row, &change),
+                        ordinary,
+                    )?
+                {
                     continue;
                 }
                 if tasks.len() >= at_once {
