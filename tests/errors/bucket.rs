@@ -224,7 +224,7 @@ fn a_listing_that_cannot_be_trusted_is_an_error_and_nothing_is_concluded_from_it
         ground
             .bucket
             .with_faults(|faults| *faults = Default::default());
-        ground.home.run(["pull"]).exits(0);
+        ground.home.run(["pull"]).exits(4);
         let listed = ground.home.run(["ls", "--json"]).exits(0).json_lines();
         assert!(
             listed.iter().any(|row| row["in_bucket"] == "gone"),
