@@ -18,7 +18,7 @@ use offsite::digest::{
 };
 use offsite::formats::{self, Format, Samples, Sniffer};
 use offsite::object::{
-    Answer, EvidenceClass, Identity, ObjectKey, Proof, Sha256, Verdict, from_ms,
+    Answer, EvidenceClass, Identity, InBucket, ObjectKey, Proof, Sha256, Verdict, from_ms,
 };
 
 /// An input, taken from its beginning; where it ends, zeros follow.
@@ -446,6 +446,7 @@ fn proofs(digests: Digests, evidence: &Evidence) -> Vec<Proof> {
         answer: Answer::default(),
         staged: "incoming/x".to_owned(),
         content: None,
+        in_bucket: InBucket::Current,
     };
     let (sha256, fits) = (digests.sha256, digests.bytes == evidence.size);
     let (proofs, class, verified) = match prove(subject, digests, evidence) {

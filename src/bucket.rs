@@ -15,6 +15,7 @@ mod ranges;
 mod small;
 mod span;
 mod throttle;
+mod versions;
 
 pub use client::{Bucket, Tuning};
 pub use download::Download;
@@ -25,3 +26,4 @@ pub use parts::Ask;
 pub use quirks::{QUIRKS, Quirk};
 pub use small::Small;
 pub use span::{Edge, Order, Sample, Span, SpanListing, Torn};
+pub use versions::{VersionListing, Versioning};

@@ -14,6 +14,7 @@ mod check;
 mod diary;
 mod known;
 mod lives;
+mod markers;
 mod open;
 mod order;
 mod people;
@@ -29,7 +30,7 @@ pub use lives::Lived;
 pub use open::{JournalMode, no_catalogue};
 pub use people::Query;
 pub use plan::PlanTotals;
-pub use rows::{Count, EventRow, FindingRow, KeyUse, KindCount, RunRow, SourceRow};
+pub use rows::{Count, EventRow, FindingRow, KeyUse, KindCount, MarkerRow, RunRow, SourceRow};
 pub use series::SeriesRow;
 
 use crate::error::{Error, Kind, Result};

@@ -70,10 +70,26 @@ pub struct SourceConfig {
     /// Where the key comes from: `env`, `profile:NAME`, `process:COMMAND`, `systemd:NAME` or
     /// `vault:MOUNT/PATH`.
     pub credentials: String,
+    /// Which versions are pulled.
+    pub versions: Versions,
     /// What is said of objects that are not encrypted.
     pub encryption: Encryption,
     /// What is demanded of the evidence for its objects.
     pub demands: Demands,
+}
+
+/// Which versions are pulled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Versions {
+    /// All that the bucket holds, where it keeps versions and the key may list them; else what is
+    /// current.
+    #[default]
+    Auto,
+    /// All. That they cannot be listed is an error.
+    All,
+    /// What a plain GET of each key answers.
+    Current,
 }
 
 /// What is said of objects that are not encrypted. They are kept whatever it is.
@@ -219,9 +235,8 @@ struct RawSource {
     addressing: Addressing,
     #[serde(default)]
     ca_file: PathBuf,
-    /// Read for its check alone: both words mean the same so far.
-    #[serde(default, rename = "versions")]
-    _versions: Versions,
+    #[serde(default)]
+    versions: Versions,
     #[serde(default)]
     encryption: Encryption,
     #[serde(default)]
@@ -263,16 +278,6 @@ impl<'de> Deserialize<'de> for OneOrMany {
         }
         from.deserialize_any(Either)
     }
-}
-
-/// Which versions are pulled. Both words mean the current ones until this program can list the
-/// others; `all` is refused rather than promised.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Versions {
-    #[default]
-    Auto,
-    Current,
 }
 
 #[derive(Default, Deserialize)]
@@ -375,6 +380,7 @@ impl RawSource {
             endpoint,
             addressing: self.addressing,
             encryption: self.encryption,
+            versions: self.versions,
             ca_file: (!self.ca_file.as_os_str().is_empty()).then_some(self.ca_file),
             credentials: self.credentials.unwrap_or_else(|| "env".to_owned()),
             name,
@@ -523,7 +529,7 @@ mod tests {
             (with("endpoint = \"http://fra1.example.com\""), "not encrypted"),
             (with("endpoint = \"https://me:hunter2@example.com\""), "holds a name or a password"),
             (with("endpoint = \"https:///x\""), "names no host"),
-            (with("region = \"x\"\nversions = \"all\""), "versions: the value is not `auto` or `current`"),
+            (with("region = \"x\"\nversions = \"some\""), "versions: the value is not one of `auto`, `all`, `current`"),
             (with("region = \"x\"\nencryption = \"hunter2\""), "encryption: the value is not one of `require`, `warn`, `ignore`"),
             (with("region = \"x\"\nallow_http = \"hunter2\""), "allow_http: the value is not a boolean"),
             (with("region = \"x\"\ninclude = \"hunter2\""), "include: the value is not a sequence"),

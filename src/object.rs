@@ -15,7 +15,8 @@ pub use record::{
     NameClaim, PlaceRecord, Record, RunCounts, RunEnd, RunStart, Severity,
 };
 pub use version::{
-    Answer, EvidenceClass, Identity, InBucket, Listed, Proof, Sha256, State, StoredVersion, Verdict,
+    Answer, EvidenceClass, Identity, InBucket, Listed, Marker, Proof, Sha256, State, StoredVersion,
+    Verdict,
 };
 
 /// A moment, in UTC; stored and compared to the millisecond.

@@ -25,6 +25,7 @@ mod gone;
 mod group;
 mod late;
 mod list;
+mod older;
 mod plan;
 mod seen;
 mod sieve;
@@ -168,6 +169,7 @@ impl Pull {
         let clock = self.clock.clone();
         let (start, arrivals) = (self.start("pull"), Arrivals::new(self.source.encryption));
         let mut group = Group::new(shelf, &clock, &*self.reporter, start, arrivals)?;
+        group.dry = true;
         if self.list(runtime, &mut group)?.is_none() {
             shelf.planner()?.plan_clear(&self.source.name)?;
             return Err(Error::new(
@@ -228,7 +230,7 @@ impl Pull {
             runtime,
             &self.bucket,
             filter,
-            &listing.seen,
+            &listing,
             group,
             self.clock.now(),
             &self.stop,

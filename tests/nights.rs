@@ -47,3 +47,5 @@ mod series;
 mod side_by_side;
 #[path = "nights/signed.rs"]
 mod signed;
+#[path = "nights/versions.rs"]
+mod versions;

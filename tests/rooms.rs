@@ -228,7 +228,9 @@ fn p1_no_operation_that_changes_a_bucket_has_a_name_in_the_client() {
         .filter(|s| s.room != "demo" && s.room != "store")
     {
         for word in source.words() {
-            if source.room == "bucket" && WRITING.iter().any(|w| word.starts_with(w)) {
+            // A field of an answer.
+            let field = word == "delete_markers";
+            if source.room == "bucket" && !field && WRITING.iter().any(|w| word.starts_with(w)) {
                 wrong.push(format!("{}: {word}", source.file));
             }
             let operation = [

@@ -43,7 +43,7 @@ async fn parts(bucket: &Bucket, spans: Vec<Span>) -> Option<Vec<Listed>> {
                 Ok(Some(page)) => all.extend(page.objects),
                 Ok(None) => break,
                 Err(Torn::Disorder) => return None,
-                Err(Torn::Failed(error)) => panic!("{error}"),
+                Err(Torn::Failed(error) | Torn::Refused(error)) => panic!("{error}"),
             }
         }
         edges.push(listing.edge());

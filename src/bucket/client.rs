@@ -1,6 +1,7 @@
 //! The client: one bucket, one key, every request counted.
 
 use super::blank::TrueKey;
+use super::failure::Needs;
 use super::pace::Floor;
 use super::quirks::Learnt;
 use super::throttle::Throttle;
@@ -8,6 +9,7 @@ use crate::config::{Addressing, LimitsConfig, SourceConfig, Timetable};
 use crate::credentials::Credentials;
 use crate::error::Result;
 use crate::http;
+use crate::object::Identity;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::interceptors::{
     BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
@@ -127,6 +129,8 @@ pub struct Bucket {
     pub(super) tuning: Arc<Tuning>,
     pub(super) throttle: Arc<Throttle>,
     pub(super) traffic: Arc<Traffic>,
+    /// Whether requests for an object name its version.
+    names_versions: bool,
 }
 
 /// What is counted and noticed on the way, over all clones of a client.
@@ -184,7 +188,34 @@ impl Bucket {
             throttle: Arc::new(Throttle::new(tuning.rate.clone())),
             tuning: Arc::new(tuning),
             traffic,
+            names_versions: false,
         })
+    }
+
+    /// The same bucket; requests for an object's bytes name the version, also one that is not
+    /// what a plain GET answers. Needs the right s3:GetObjectVersion.
+    #[must_use]
+    pub fn by_version(&self) -> Self {
+        Self {
+            names_versions: true,
+            ..self.clone()
+        }
+    }
+
+    /// The version that a request for an object names. What is current needs no name: `If-Match`
+    /// guards it, and a key that may read objects and no versions of them brings it too.
+    pub(super) fn version_of(&self, identity: &Identity) -> Option<String> {
+        let named = identity.version_id.clone();
+        self.names_versions
+            .then(|| named.unwrap_or_else(|| "null".to_owned()))
+    }
+
+    /// The right that a request for an object needs.
+    pub(super) fn reading(&self) -> Needs {
+        match self.names_versions {
+            false => Needs::GetObject,
+            true => Needs::GetVersion,
+        }
     }
 
     /// Requests sent so far, repetitions included.

@@ -2,7 +2,7 @@
 
 use super::blank::name_of;
 use super::client::Bucket;
-use super::failure::{Failure, Needs, causes};
+use super::failure::{Failure, causes};
 use super::pace::Pace;
 use super::parts::Ask;
 use super::ranges::Ranges;
@@ -28,7 +28,7 @@ pub struct Download {
 
 #[derive(Debug)]
 enum Chunks {
-    One(Body),
+    One(Box<Body>),
     Many(Ranges),
 }
 
@@ -55,7 +55,7 @@ impl Bucket {
                 .get_object()
                 .bucket(&*self.name)
                 .key(name_of(key))
-                .set_version_id(identity.version_id.clone())
+                .set_version_id(self.version_of(identity))
                 .set_if_match(if_match(identity))
                 .customize()
                 // Set by hand: through `checksum_mode` the SDK would validate as well, and
@@ -69,14 +69,15 @@ impl Bucket {
                 .send()
                 .await;
             if wish.settled_by(&answer) {
-                break answer.map_err(|e| self.failure(Needs::GetObject, e))?;
+                break answer.map_err(|e| self.failure(self.reading(), e))?;
             }
         };
+        is_listed(got.version_id(), identity)?;
         Ok(Download {
             answer: answer_of(&got),
             evidence: self.evidence_of(&got, identity, cut),
             client_side: client_side(&got),
-            chunks: Chunks::One(Body::new(self, got.body)),
+            chunks: Chunks::One(Box::new(Body::new(self, got.body))),
         })
     }
 
@@ -120,7 +121,7 @@ impl Bucket {
             .head_object()
             .bucket(&*self.name)
             .key(name_of(key))
-            .set_version_id(identity.version_id.clone())
+            .set_version_id(self.version_of(identity))
             .set_if_match(if_match(identity))
     }
 
@@ -137,9 +138,10 @@ impl Bucket {
                 .send()
                 .await;
             if wish.settled_by(&answer) {
-                break answer.map_err(|e| self.failure(Needs::GetObject, e))?;
+                break answer.map_err(|e| self.failure(self.reading(), e))?;
             }
         };
+        is_listed(head.version_id(), identity)?;
         match head.e_tag().unwrap_or_default().trim_matches('"') == identity.etag {
             true => Ok(head),
             false => Err(Failure::Changed),
@@ -263,6 +265,14 @@ impl Body {
                 }
             }
         }
+    }
+}
+
+/// What was listed with a version id must be answered with it, where one is answered.
+fn is_listed(answered: Option<&str>, identity: &Identity) -> Result<(), Failure> {
+    match (answered, &identity.version_id) {
+        (Some(answered), Some(listed)) if answered != listed => Err(Failure::Changed),
+        _ => Ok(()),
     }
 }
 

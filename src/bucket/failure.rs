@@ -49,23 +49,32 @@ impl Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Needs {
     ListBucket,
+    ListVersions,
     GetObject,
+    GetVersion,
 }
 
 impl Needs {
+    /// Whether it is about one object.
+    fn of_object(self) -> bool {
+        matches!(self, Self::GetObject | Self::GetVersion)
+    }
+
     fn action(self) -> &'static str {
         match self {
             Self::ListBucket => "s3:ListBucket",
+            Self::ListVersions => "s3:ListBucketVersions",
             Self::GetObject => "s3:GetObject",
+            Self::GetVersion => "s3:GetObjectVersion",
         }
     }
 
     /// The policy statement that grants it (IAM reference, "Actions, resources, and condition
     /// keys for Amazon S3").
     fn policy(self, bucket: &str) -> String {
-        let resource = match self {
-            Self::ListBucket => format!("arn:aws:s3:::{bucket}"),
-            Self::GetObject => format!("arn:aws:s3:::{bucket}/*"),
+        let resource = match self.of_object() {
+            false => format!("arn:aws:s3:::{bucket}"),
+            true => format!("arn:aws:s3:::{bucket}/*"),
         };
         format!(
             r#"{{"Effect": "Allow", "Action": "{}", "Resource": "{resource}"}}"#,
@@ -180,7 +189,7 @@ impl Bucket {
             }
             (_, "InvalidObjectState") => Failure::Archived,
             (412, _) => Failure::Changed,
-            (404, _) if needs == Needs::GetObject => Failure::Gone,
+            (404, _) if needs.of_object() => Failure::Gone,
             (429 | 500 | 502 | 503 | 504, _) | (_, "SlowDown" | "RequestTimeout") => Failure::Passing(
                 Error::new(Kind::Run, format!("{} is busy or failing", self.endpoint))
                     .because(format!("it said {} {}", answer.status, answer.code))
@@ -188,7 +197,7 @@ impl Bucket {
             ),
             (401 | 403, _) => self.denied(needs, answer),
             // A body encrypted with a key that only the writer has (SSE-C) answers 400.
-            (400, "InvalidRequest" | "") if needs == Needs::GetObject => Failure::Unreadable(
+            (400, "InvalidRequest" | "") if needs.of_object() => Failure::Unreadable(
                 Error::new(Kind::Run, "the server will not hand the object out")
                     .because(format!("it said {} {}", answer.code, answer.message))
                     .hint("objects stored with SSE-C can be read only with the writer's own key"),
@@ -244,9 +253,9 @@ impl Bucket {
             "grant it with the policy line {}",
             needs.policy(bucket)
         ));
-        match needs {
-            Needs::ListBucket => Failure::Fatal(error),
-            Needs::GetObject => Failure::Unreadable(error),
+        match needs.of_object() {
+            false => Failure::Fatal(error),
+            true => Failure::Unreadable(error),
         }
     }
 

@@ -4,7 +4,8 @@ use super::blank::name_of;
 use super::client::Bucket;
 use super::failure::{Failure, Needs};
 use crate::error::{Error, Kind, Result};
-use crate::object::{Identity, Listed, ObjectKey, from_ms, printable};
+use crate::object::{Identity, InBucket, Listed, Marker, ObjectKey, Timestamp, from_ms, printable};
+use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{EncodingType, Object};
 use percent_encoding::percent_decode_str;
 use std::collections::HashSet;
@@ -15,6 +16,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 pub struct Page {
     /// The objects on it, in the server's order.
     pub objects: Vec<Listed>,
+    /// The delete markers on it; none in a listing without versions.
+    pub markers: Vec<Marker>,
+    /// Keys of which it shows versions, and none that the bucket calls the newest: something was
+    /// left out. None in a listing without versions.
+    pub headless: Vec<ObjectKey>,
     /// Keys that are no keys (not UTF-8, empty, too long), made printable: they cannot be asked
     /// for.
     pub strange: Vec<String>,
@@ -229,7 +235,7 @@ impl Listing {
     }
 }
 
-fn digest_of(what: &impl Hash) -> u64 {
+pub(super) fn digest_of(what: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     what.hash(&mut hasher);
     hasher.finish()
@@ -249,7 +255,7 @@ fn read_page(contents: &[Object], encoded: bool) -> Page {
 
 /// The key that a url-encoded listing names. S3 writes a space as `+` and a plus as `%2B`
 /// (`application/x-www-form-urlencoded`).
-fn decode(raw: &str, encoded: bool) -> Option<ObjectKey> {
+pub(super) fn decode(raw: &str, encoded: bool) -> Option<ObjectKey> {
     let key = if encoded {
         let spaced = raw.replace('+', " ");
         percent_decode_str(&spaced).decode_utf8().ok()?.into_owned()
@@ -259,29 +265,32 @@ fn decode(raw: &str, encoded: bool) -> Option<ObjectKey> {
     ObjectKey::new(key).ok()
 }
 
+/// The bucket's time for a row.
+pub(super) fn modified(at: Option<&DateTime>) -> Timestamp {
+    from_ms(at.and_then(|at| at.to_millis().ok()).unwrap_or_default())
+}
+
+/// An ETag without its quotes.
+pub(super) fn trimmed(etag: Option<&str>) -> String {
+    etag.unwrap_or_default().trim_matches('"').to_owned()
+}
+
 fn listed(key: ObjectKey, object: &Object) -> Listed {
-    let modified = object
-        .last_modified()
-        .and_then(|at| at.to_millis().ok())
-        .unwrap_or_default();
     Listed {
         key,
         identity: Identity {
             version_id: None,
-            etag: object
-                .e_tag()
-                .unwrap_or_default()
-                .trim_matches('"')
-                .to_owned(),
+            etag: trimmed(object.e_tag()),
             size: object
                 .size()
                 .and_then(|size| u64::try_from(size).ok())
                 .unwrap_or_default(),
-            last_modified: from_ms(modified),
+            last_modified: modified(object.last_modified()),
         },
         storage_class: object
             .storage_class()
             .map(|class| class.as_str().to_owned()),
+        in_bucket: InBucket::Current,
     }
 }
 

@@ -1,7 +1,6 @@
 //! Where the parts of an object end, as far as the bucket tells it.
 
 use super::client::Bucket;
-use super::failure::Needs;
 use crate::digest::{Cut, Layout, parts_of};
 use crate::object::{Identity, ObjectKey};
 
@@ -85,7 +84,7 @@ impl Bucket {
                 // refuses a part where we name the ETag of the whole.
                 log::info!(
                     "{key}: no answer about part {number}: {:?}",
-                    self.failure(Needs::GetObject, e)
+                    self.failure(self.reading(), e)
                 );
                 None
             }

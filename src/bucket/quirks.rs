@@ -22,7 +22,7 @@ pub struct Quirk {
 }
 
 /// Every quirk that is known, those first that cost something.
-pub const QUIRKS: [Quirk; 13] = [
+pub const QUIRKS: [Quirk; 16] = [
     Quirk {
         what: "refuses `x-amz-checksum-mode`: 400 InvalidArgument or 501 NotImplemented",
         seen: "400: Backblaze B2 (vatesfr/xen-orchestra#8358, diced/zipline#746); 501: \
@@ -102,6 +102,25 @@ pub const QUIRKS: [Quirk; 13] = [
         so: "never fetches by part: ranges are cut by bytes, and each answer's `Content-Range` is \
              checked. Where a HEAD for part 1 tells the whole, no other is asked in this run, and \
              the part sizes that uploaders use are tried on the ETag",
+    },
+    Quirk {
+        what: "leaves whole keys out of a listing of versions that has more than one page, and \
+               versions of a key that a page ends in",
+        seen: "SeaweedFS 4.48 (what its tree sorts otherwise than bytes do), here",
+        so: "where the order has not been that of the bytes, the keys are listed too; the key that \
+             a page ends in is asked for once more, at the head of the next; what is noticed is a \
+             finding, `versions-left-out`; what is not listed any more is gone when a HEAD of the \
+             version says so",
+    },
+    Quirk {
+        what: "takes a key to go on after for its beginning, where no version is named with it",
+        seen: "Ceph 16, in a listing of versions, here",
+        so: "always names the version too",
+    },
+    Quirk {
+        what: "answers GetBucketVersioning under another element's name",
+        seen: "moto 5.2.5, here",
+        so: "looks for its `Status` in the text",
     },
 ];
 

@@ -7,7 +7,7 @@
 use super::blank::name_of;
 use super::client::Bucket;
 use super::download::{Body, First, if_match};
-use super::failure::{Failure, Needs};
+use super::failure::Failure;
 use crate::error::{Error, Kind};
 use crate::object::{Identity, ObjectKey};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
@@ -121,12 +121,12 @@ impl Job {
             .get_object()
             .bucket(&*self.bucket.name)
             .key(name_of(&self.key))
-            .set_version_id(self.identity.version_id.clone())
+            .set_version_id(self.bucket.version_of(&self.identity))
             .set_if_match(if_match(&self.identity))
             .range(format!("bytes={from}-{}", end - 1))
             .send()
             .await
-            .map_err(|e| self.bucket.failure(Needs::GetObject, e))?;
+            .map_err(|e| self.bucket.failure(self.bucket.reading(), e))?;
         self.compare(&got, from, end)?;
         let wanted = usize::try_from(end - start).unwrap_or_default();
         let mut body = Body::new(&self.bucket, got.body);

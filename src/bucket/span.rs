@@ -44,6 +44,8 @@ impl Span {
 pub enum Torn {
     /// The bucket does not list in byte order, or not from where it is told.
     Disorder,
+    /// The server does not list so, or not for this key.
+    Refused(Error),
     /// A request failed.
     Failed(Error),
 }
@@ -212,10 +214,11 @@ mod tests {
                 last_modified: from_ms(0),
             },
             storage_class: None,
+            in_bucket: crate::object::InBucket::Current,
         };
         Page {
             objects: names.split_whitespace().map(listed).collect(),
-            strange: Vec::new(),
+            ..Page::default()
         }
     }
 

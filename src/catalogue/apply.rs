@@ -1,12 +1,12 @@
 //! Applying journal records: the one way a version, run, event or finding gets into the catalogue.
 
-use super::rows::{number, told_by, version_id};
+use super::rows::{marker_id, number, told_by, version_id};
 use super::series::{Learnt, SeriesRow};
 use super::{Catalogue, prepare};
 use crate::error::Result;
 use crate::object::{
-    Answer, Durable, Fact, Identity, JournalPosition, Moved, NameClaim, ObjectKey, PlaceRecord,
-    Record, State, Timestamp,
+    Answer, Durable, Fact, Identity, InBucket, JournalPosition, Marker, Moved, NameClaim,
+    ObjectKey, PlaceRecord, Record, State, Timestamp,
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, params};
 use std::cell::RefCell;
@@ -118,10 +118,19 @@ impl<'t> Hand<'t> {
                 key,
                 identity,
                 state,
+                in_bucket,
                 at,
-            } => self.noted(key, identity, *state, *at),
+            } => self.noted(key, identity, *state, *in_bucket, *at),
             Fact::Gone { key, identity, at } => self.gone(key, identity, *at),
             Fact::Back { key, identity, at } => self.back(key, identity, *at),
+            Fact::Shown {
+                key,
+                identity,
+                in_bucket,
+                at,
+            } => self.shown(key, identity, *in_bucket, *at),
+            Fact::Marked { marker, at } => self.marked(marker, *at),
+            Fact::Unmarked { marker, at } => self.unmarked(marker, *at),
             Fact::RunStart(start) => self.run_start(start),
             Fact::RunEnd(end) => self.run_end(end),
             Fact::Event(event) => self.event(event),
@@ -147,12 +156,16 @@ impl<'t> Hand<'t> {
         }
         // Stored, but not under latest/: an older version of a versioned bucket.
         let older = place.state == State::Stored && place.path.starts_with(HISTORY);
+        let in_bucket = match older {
+            true => InBucket::Noncurrent,
+            false => place.in_bucket,
+        };
         self.put(&Row {
             key: &place.key,
             identity: &place.identity,
             answer: &place.answer,
             state: place.state.as_str(),
-            in_bucket: if older { "noncurrent" } else { "current" },
+            in_bucket: in_bucket.as_str(),
             sha256: &place.sha256.0,
             evidence: place.evidence.as_str(),
             proofs: json(&place.proofs)?,
@@ -162,11 +175,11 @@ impl<'t> Hand<'t> {
             sums_at,
             first_seen: at,
             stored_at: at,
-            missed_at: older.then_some(at),
-            keep: accepted || older,
+            missed_at: missed(in_bucket, place.at),
+            keep: accepted || in_bucket == InBucket::Noncurrent,
         })?;
-        if !accepted && !older {
-            self.replace_others(&place.key, &place.identity, place.at)?;
+        if !accepted {
+            self.shows(&place.key, &place.identity, in_bucket, place.at)?;
         }
         if place.state == State::Stored {
             self.learn(&Learnt {
@@ -205,6 +218,7 @@ impl<'t> Hand<'t> {
             proofs,
             content,
             path,
+            in_bucket,
             at,
         } = fact
         else {
@@ -228,7 +242,7 @@ impl<'t> Hand<'t> {
             identity,
             answer,
             state: &state,
-            in_bucket: "current",
+            in_bucket: in_bucket.as_str(),
             sha256: &sha256.0,
             evidence: evidence.as_str(),
             proofs: json(proofs)?,
@@ -238,8 +252,8 @@ impl<'t> Hand<'t> {
             sums_at,
             first_seen: at_ms,
             stored_at: stored_at.unwrap_or(at_ms),
-            missed_at: None,
-            keep: false,
+            missed_at: missed(*in_bucket, *at),
+            keep: *in_bucket == InBucket::Noncurrent,
         })?;
         if state == State::Stored.as_str() {
             self.learn(&Learnt {
@@ -251,7 +265,21 @@ impl<'t> Hand<'t> {
                 at: *at,
             })?;
         }
-        self.replace_others(key, identity, *at)
+        self.shows(key, identity, *in_bucket, *at)
+    }
+
+    /// What follows for a key from what its version `identity` is shown as.
+    fn shows(
+        &self,
+        key: &ObjectKey,
+        identity: &Identity,
+        in_bucket: InBucket,
+        at: Timestamp,
+    ) -> rusqlite::Result<()> {
+        match in_bucket {
+            InBucket::Current | InBucket::Hidden => self.replace_others(key, identity, at),
+            InBucket::Noncurrent | InBucket::Gone => self.shown(key, identity, in_bucket, at),
+        }
     }
 
     /// Writes a version's row over the one of the same identity, if there is one.
@@ -311,7 +339,8 @@ impl<'t> Hand<'t> {
         )
     }
 
-    /// Whatever else of `key` the bucket showed, it shows `identity` instead.
+    /// Whatever else of `key` the bucket showed, it shows `identity` instead. What has an id stays
+    /// in the bucket until that is known otherwise.
     fn replace_others(
         &self,
         key: &ObjectKey,
@@ -319,7 +348,8 @@ impl<'t> Hand<'t> {
         at: Timestamp,
     ) -> rusqlite::Result<()> {
         self.execute(
-            "UPDATE version SET in_bucket = 'gone', missed_at = ?4
+            "UPDATE version SET missed_at = ?4,
+               in_bucket = iif(version_id = 'null', 'gone', 'noncurrent')
              WHERE source_id = ?1 AND key = ?2 AND identity <> ?3 AND in_bucket = 'current'",
             params![
                 self.source,
@@ -349,6 +379,7 @@ impl<'t> Hand<'t> {
         key: &ObjectKey,
         identity: &Identity,
         state: State,
+        in_bucket: InBucket,
         at: Timestamp,
     ) -> rusqlite::Result<()> {
         if matches!(state, State::Expired | State::Pending) {
@@ -366,11 +397,13 @@ impl<'t> Hand<'t> {
         }
         self.execute(
             "INSERT INTO version (source_id, key, version_id, etag, size, last_modified, state,
-               in_bucket, first_seen, run)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'current', ?8, ?9)
+               in_bucket, first_seen, run, missed_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?10, ?8, ?9, ?11)
              ON CONFLICT (source_id, key, identity) DO UPDATE SET
                state = iif(path IS NULL, excluded.state, state),
-               in_bucket = 'current', missed_at = NULL, run = excluded.run",
+               in_bucket = excluded.in_bucket, run = excluded.run,
+               missed_at = iif(excluded.missed_at IS NULL, NULL,
+                 coalesce(missed_at, excluded.missed_at))",
             params![
                 self.source,
                 key.as_str(),
@@ -381,10 +414,64 @@ impl<'t> Hand<'t> {
                 state.as_str(),
                 at.as_millisecond(),
                 self.run,
+                in_bucket.as_str(),
+                missed(in_bucket, at),
             ],
         )?;
         self.came(key, identity)?;
-        self.replace_others(key, identity, at)
+        self.shows(key, identity, in_bucket, at)
+    }
+
+    /// A known version is shown otherwise: not as what a plain GET answers.
+    fn shown(
+        &self,
+        key: &ObjectKey,
+        id: &Identity,
+        in_bucket: InBucket,
+        at: Timestamp,
+    ) -> rusqlite::Result<()> {
+        self.execute(
+            "UPDATE version SET in_bucket = ?5, missed_at = coalesce(missed_at, ?4)
+             WHERE source_id = ?1 AND key = ?2 AND identity = ?3",
+            params![
+                self.source,
+                key.as_str(),
+                told_by(id),
+                at.as_millisecond(),
+                in_bucket.as_str()
+            ],
+        )
+    }
+
+    fn marked(&self, marker: &Marker, at: Timestamp) -> rusqlite::Result<()> {
+        self.execute(
+            "INSERT INTO marker (source_id, key, version_id, marked_at, hides, first_seen)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (source_id, key, version_id, marked_at) DO UPDATE SET
+               hides = excluded.hides, missed_at = NULL",
+            params![
+                self.source,
+                marker.key.as_str(),
+                marker_id(marker),
+                marker.last_modified.as_millisecond(),
+                marker.hides,
+                at.as_millisecond(),
+            ],
+        )
+    }
+
+    fn unmarked(&self, marker: &Marker, at: Timestamp) -> rusqlite::Result<()> {
+        self.execute(
+            "UPDATE marker SET missed_at = coalesce(missed_at, ?5)
+             WHERE source_id = ?1 AND key = ?2 AND version_id = ?3 AND marked_at = ?4",
+            params![
+                self.source,
+                marker.key.as_str(),
+                marker_id(marker),
+                marker.last_modified.as_millisecond(),
+                at.as_millisecond(),
+            ],
+        )
     }
 
     fn gone(&self, key: &ObjectKey, id: &Identity, at: Timestamp) -> rusqlite::Result<()> {
@@ -412,6 +499,11 @@ impl<'t> Hand<'t> {
             params![self.source, self.run, number(at.offset), at.head.0],
         )
     }
+}
+
+/// When a version that is shown so was first missed, at the latest.
+fn missed(in_bucket: InBucket, at: Timestamp) -> Option<i64> {
+    (in_bucket != InBucket::Current).then(|| at.as_millisecond())
 }
 
 /// `value` as the JSON that a column holds.

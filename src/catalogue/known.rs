@@ -4,7 +4,8 @@ use super::rows::{KNOWN, STORED, known, stored, told_by};
 use super::{Catalogue, prepare};
 use crate::error::Result;
 use crate::object::{
-    Identity, InBucket, Known, ObjectKey, SourceName, StoredVersion, Timestamp, from_ms,
+    Identity, InBucket, Known, Listed, ObjectKey, Sha256, SourceName, StoredVersion, Timestamp,
+    from_ms,
 };
 use rusqlite::params;
 use std::collections::HashMap;
@@ -44,6 +45,63 @@ impl Catalogue {
         join().map_err(|e| self.fault(e))
     }
 
+    /// What is known of the versions that one page of a listing of versions shows: the rows with
+    /// their ids, and those of their keys that have none. However many versions a key has, this
+    /// reads no more of them than the page has.
+    pub fn known_versions(
+        &self,
+        source: &SourceName,
+        page: &[Listed],
+    ) -> Result<HashMap<ObjectKey, Vec<Known>>> {
+        let join = || -> rusqlite::Result<HashMap<ObjectKey, Vec<Known>>> {
+            let tx = self.db.unchecked_transaction()?;
+            let of = |which: &str| {
+                format!(
+                    "SELECT {KNOWN} FROM version AS v INDEXED BY version_identity
+                     WHERE v.source_id = (SELECT id FROM source WHERE name = ?1) AND v.key = ?2
+                       AND {which}"
+                )
+            };
+            // The identities of versions without an id begin with `n `.
+            let mut without = prepare(&tx, &of("v.identity >= 'n ' AND v.identity < 'n!'"))?;
+            let mut with = prepare(&tx, &of("v.identity = ?3"))?;
+            let mut found: HashMap<ObjectKey, Vec<Known>> = HashMap::new();
+            for Listed { key, identity, .. } in page {
+                if !found.contains_key(key) {
+                    let rows = without.query_map(params![source.as_str(), key.as_str()], known)?;
+                    found.insert(key.clone(), rows.collect::<rusqlite::Result<_>>()?);
+                }
+                if identity.version_id.is_some() {
+                    let params = params![source.as_str(), key.as_str(), told_by(identity)];
+                    let rows = with.query_map(params, known)?;
+                    let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+                    found.entry(key.clone()).or_default().extend(rows);
+                }
+            }
+            Ok(found)
+        };
+        join().map_err(|e| self.fault(e))
+    }
+
+    /// Where bytes of an older version of `key` lie already: in `latest/`, or as another older
+    /// version of it.
+    pub fn same_bytes(
+        &self,
+        source: &SourceName,
+        key: &ObjectKey,
+        sha256: Sha256,
+    ) -> Result<Option<String>> {
+        let older = self.one(
+            "SELECT path FROM version INDEXED BY version_bytes
+             WHERE source_id = (SELECT id FROM source WHERE name = ?1) AND sha256 = ?2
+               AND key = ?3 AND in_bucket IN ('noncurrent', 'hidden') AND path IS NOT NULL
+               AND state = 'stored' LIMIT 1",
+            params![source.as_str(), sha256.0, key.as_str()],
+            |row| row.get(0),
+        )?;
+        Ok(older)
+    }
+
     /// The highest row number of a version; 0 where there is none.
     pub fn highest_row(&self) -> Result<i64> {
         let highest = self.one("SELECT max(id) FROM version", [], |row| row.get(0))?;
@@ -69,20 +127,47 @@ impl Catalogue {
         limit: u32,
         seen: &dyn Fn(i64) -> bool,
     ) -> Result<Vec<Known>> {
+        let which = "version INDEXED BY version_current
+             WHERE in_bucket = 'current'";
+        self.unseen_of(which, source, after_id, limit, seen)
+    }
+
+    /// The same of the versions that the bucket still held behind others.
+    pub fn unseen_older(
+        &self,
+        source: &SourceName,
+        after_id: i64,
+        limit: u32,
+        seen: &dyn Fn(i64) -> bool,
+    ) -> Result<Vec<Known>> {
+        let which = "version INDEXED BY version_older
+             WHERE in_bucket IN ('noncurrent', 'hidden')";
+        self.unseen_of(which, source, after_id, limit, seen)
+    }
+
+    fn unseen_of(
+        &self,
+        which: &str,
+        source: &SourceName,
+        after_id: i64,
+        limit: u32,
+        seen: &dyn Fn(i64) -> bool,
+    ) -> Result<Vec<Known>> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let find = || -> rusqlite::Result<Vec<Known>> {
             let tx = self.db.unchecked_transaction()?;
-            let mut current = prepare(
+            let mut shown = prepare(
                 &tx,
-                "SELECT id FROM version INDEXED BY version_current
-                 WHERE source_id = (SELECT id FROM source WHERE name = ?1)
-                   AND in_bucket = 'current' AND id > ?2 ORDER BY id",
+                &format!(
+                    "SELECT id FROM {which}
+                   AND source_id = (SELECT id FROM source WHERE name = ?1) AND id > ?2 ORDER BY id"
+                ),
             )?;
             let mut version = prepare(
                 &tx,
                 &format!("SELECT {KNOWN} FROM version AS v WHERE v.id = ?1"),
             )?;
-            let mut ids = current.query(params![source.as_str(), after_id])?;
+            let mut ids = shown.query(params![source.as_str(), after_id])?;
             let mut unseen = Vec::new();
             while unseen.len() < limit
                 && let Some(row) = ids.next()?

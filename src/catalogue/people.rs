@@ -3,7 +3,7 @@
 use super::rows::{self, EVENT, FINDING, RUN, STORED};
 use super::{Catalogue, Count, EventRow, FindingRow, KindCount, RunRow};
 use crate::error::{Error, Kind, Result};
-use crate::object::{FindingRecord, ObjectKey, SourceName, StoredVersion, Timestamp};
+use crate::object::{FindingRecord, ObjectKey, SourceName, State, StoredVersion, Timestamp};
 use rusqlite::params;
 
 /// Which versions [`Catalogue::list`] names.
@@ -17,25 +17,46 @@ pub struct Query {
     pub all_versions: bool,
 }
 
+/// Since when the bucket showed a version: by its own clock where it keeps versions, else since we
+/// first saw it.
+const BEGIN: &str = "iif(v.version_id <> 'null' OR v.in_bucket IN ('noncurrent', 'hidden'),
+     min(v.first_seen, v.last_modified), v.first_seen)";
+
 /// How many rows [`Catalogue::list`] reads at a time.
 const PAGE: u32 = 512;
 
 impl Query {
     /// Which versions, and which of them first; the first of a key is the one unless all are
     /// asked for. `?3` is the moment.
-    fn sql(&self) -> (&'static str, &'static str) {
+    fn sql(&self) -> (String, String) {
         match (self.all_versions, self.at) {
-            (true, _) => ("v.first_seen <= ?3", "v.first_seen DESC"),
+            (true, _) => (
+                "v.first_seen <= ?3".to_owned(),
+                "v.first_seen DESC".to_owned(),
+            ),
             (false, Some(_)) => (
-                "v.first_seen <= ?3 AND (v.missed_at IS NULL OR v.missed_at > ?3)
-                 AND v.state IN ('stored', 'held')",
-                "v.first_seen DESC",
+                format!(
+                    "{BEGIN} <= ?3 AND (v.missed_at IS NULL OR v.missed_at > ?3)
+                     AND NOT EXISTS (SELECT 1 FROM marker AS m
+                       WHERE m.source_id = v.source_id AND m.key = v.key AND m.marked_at <= ?3
+                         AND (m.missed_at IS NULL OR m.missed_at > ?3)
+                         AND (m.marked_at > {BEGIN}
+                           OR (m.marked_at = {BEGIN} AND v.in_bucket <> 'current')))"
+                ),
+                format!("{BEGIN} DESC, v.in_bucket IN ('current', 'hidden') DESC"),
             ),
             (false, None) => (
-                "v.path >= 'latest/' AND v.path < 'latest0' AND ?3 IS NOT NULL",
-                "v.in_bucket = 'current' DESC, v.first_seen DESC",
+                "v.path >= 'latest/' AND v.path < 'latest0' AND ?3 IS NOT NULL".to_owned(),
+                "v.in_bucket = 'current' DESC, v.first_seen DESC".to_owned(),
             ),
         }
+    }
+
+    /// Whether a version that was shown then is one that can be had.
+    fn takes(&self, version: &StoredVersion) -> bool {
+        self.all_versions
+            || self.at.is_none()
+            || matches!(version.state, State::Stored | State::Held)
     }
 }
 
@@ -125,7 +146,9 @@ impl Catalogue {
                 if query.all_versions || previous.as_ref() != Some(&version.key) {
                     previous = Some(version.key.clone());
                     after = version.key.as_str().to_owned();
-                    each(version)?;
+                    if query.takes(&version) {
+                        each(version)?;
+                    }
                 }
             }
             if !full {
@@ -237,6 +260,20 @@ impl Catalogue {
              WHERE source_id = (SELECT id FROM source WHERE name = ?1)
                AND kind = ?2 AND key IS NULL",
             [source.as_str(), kind],
+        )
+    }
+
+    /// Which of two kinds of event about `source` came last, if any did.
+    pub fn said_last(
+        &self,
+        source: &SourceName,
+        [one, other]: [&str; 2],
+    ) -> Result<Option<String>> {
+        self.one(
+            "SELECT kind FROM event WHERE source_id = (SELECT id FROM source WHERE name = ?1)
+               AND kind IN (?2, ?3) ORDER BY id DESC LIMIT 1",
+            params![source.as_str(), one, other],
+            |row| row.get(0),
         )
     }
 

@@ -3,7 +3,7 @@
 use super::rows::{checked, identity, key, number, version_id};
 use super::{Catalogue, prepare, rows};
 use crate::error::Result;
-use crate::object::{Change, SourceName, Why};
+use crate::object::{Change, InBucket, SourceName, Why};
 use rusqlite::{OptionalExtension as _, Row, params};
 
 /// How much is planned.
@@ -61,8 +61,8 @@ impl Catalogue {
             let mut insert = prepare(
                 &tx,
                 "INSERT INTO plan (source_id, why, key, version_id, etag, size, last_modified,
-                   storage_class)
-                 VALUES ((SELECT id FROM source WHERE name = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                   storage_class, in_bucket)
+                 VALUES ((SELECT id FROM source WHERE name = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                  ON CONFLICT (source_id, key, identity) DO NOTHING",
             )?;
             for change in changes {
@@ -75,6 +75,7 @@ impl Catalogue {
                     number(change.identity.size),
                     change.identity.last_modified.as_millisecond(),
                     change.storage_class,
+                    change.in_bucket.as_str(),
                 ])?;
             }
             drop(insert);
@@ -110,7 +111,7 @@ impl Catalogue {
         limit: u32,
     ) -> Result<Vec<(i64, Change)>> {
         self.rows(
-            "SELECT id, why, key, version_id, etag, size, last_modified, storage_class
+            "SELECT id, why, key, version_id, etag, size, last_modified, storage_class, in_bucket
              FROM plan NOT INDEXED
              WHERE source_id = (SELECT id FROM source WHERE name = ?1) AND id > ?2
              ORDER BY id LIMIT ?3",
@@ -122,7 +123,7 @@ impl Catalogue {
     /// What is planned for `key`.
     pub fn plan_of(&self, source: &SourceName, key: &str) -> Result<Vec<Change>> {
         self.rows(
-            "SELECT id, why, key, version_id, etag, size, last_modified, storage_class
+            "SELECT id, why, key, version_id, etag, size, last_modified, storage_class, in_bucket
              FROM plan
              WHERE source_id = (SELECT id FROM source WHERE name = ?1) AND key = ?2 ORDER BY id",
             params![source.as_str(), key],
@@ -172,6 +173,7 @@ fn change(row: &Row<'_>) -> rusqlite::Result<(i64, Change)> {
         key: key(row, 2)?,
         identity: identity(row, 3)?,
         storage_class: row.get(7)?,
+        in_bucket: checked(row, 8, InBucket::from_word)?,
     };
     Ok((row.get(0)?, change))
 }

@@ -2,7 +2,7 @@
 
 use crate::object::{
     Ack, Advice, Answer, EventRecord, EvidenceClass, FindingRecord, Identity, InBucket, KeyPrint,
-    Known, ObjectKey, RunCounts, RunEnd, RunStart, Severity, Sha256, SourceName, State,
+    Known, Marker, ObjectKey, RunCounts, RunEnd, RunStart, Severity, Sha256, SourceName, State,
     StoredVersion, Timestamp, from_ms,
 };
 use rusqlite::types::Type;
@@ -75,6 +75,21 @@ pub struct FindingRow {
     pub ack: Option<Ack>,
 }
 
+/// A delete marker of a versioned bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarkerRow {
+    /// The row's number.
+    pub id: i64,
+    /// Which source.
+    pub source: SourceName,
+    /// The marker, as the bucket listed it last.
+    pub marker: Marker,
+    /// When we first saw it in a listing.
+    pub first_seen: Timestamp,
+    /// When it was not listed any more.
+    pub missed_at: Option<Timestamp>,
+}
+
 /// How many versions of a source are in one state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Count {
@@ -107,6 +122,11 @@ const NULL_VERSION: &str = "null";
 /// The version id as the catalogue has it.
 pub(super) fn version_id(identity: &Identity) -> &str {
     identity.version_id.as_deref().unwrap_or(NULL_VERSION)
+}
+
+/// The version id of a marker as the catalogue has it.
+pub(super) fn marker_id(marker: &Marker) -> &str {
+    marker.version_id.as_deref().unwrap_or(NULL_VERSION)
 }
 
 /// What the generated column `identity` holds for `identity`.
@@ -196,13 +216,14 @@ pub(super) fn identity(row: &Row<'_>, at: usize) -> Result<Identity> {
 
 /// The columns that [`known`] decodes, of `version AS v`.
 pub(super) const KNOWN: &str = "v.id, v.key, v.version_id, v.etag, v.size, v.last_modified, \
-     v.state, v.in_bucket, v.sha256, v.path, v.sums_at, v.first_seen";
+     v.state, v.in_bucket, v.sha256, v.path, v.sums_at, v.first_seen, v.answered_version_id";
 
 pub(super) fn known(row: &Row<'_>) -> Result<Known> {
     Ok(Known {
         id: row.get(0)?,
         key: key(row, 1)?,
         identity: identity(row, 2)?,
+        answered: row.get(12)?,
         state: checked(row, 6, State::from_word)?,
         in_bucket: checked(row, 7, InBucket::from_word)?,
         sha256: row.get::<_, Option<[u8; 32]>>(8)?.map(Sha256),
@@ -358,6 +379,26 @@ pub(super) fn finding(row: &Row<'_>) -> Result<FindingRow> {
             at: time(row, 10)?,
         },
         ack,
+    })
+}
+
+/// The columns that [`marker`] decodes, of `marker AS m JOIN source AS s`.
+pub(super) const MARKER: &str =
+    "m.id, s.name, m.key, m.version_id, m.marked_at, m.hides, m.first_seen, m.missed_at";
+
+pub(super) fn marker(row: &Row<'_>) -> Result<MarkerRow> {
+    let version_id: String = row.get(3)?;
+    Ok(MarkerRow {
+        id: row.get(0)?,
+        source: source_name(row, 1)?,
+        marker: Marker {
+            key: key(row, 2)?,
+            version_id: (version_id != NULL_VERSION).then_some(version_id),
+            last_modified: time(row, 4)?,
+            hides: row.get(5)?,
+        },
+        first_seen: time(row, 6)?,
+        missed_at: maybe_time(row, 7)?,
     })
 }
 

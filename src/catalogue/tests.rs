@@ -87,6 +87,7 @@ fn place(name: &str, identity: Identity, path: &str, at: i64) -> PlaceRecord {
         }],
         content: None,
         state: State::Stored,
+        in_bucket: InBucket::Current,
         from: "incoming/1".to_owned(),
         path: path.to_owned(),
         displaced: None,
@@ -107,6 +108,7 @@ fn touch(name: &str, identity: Identity, path: &str, sha: u8, at: i64) -> Record
         proofs: Vec::new(),
         content: None,
         path: path.to_owned(),
+        in_bucket: InBucket::Current,
         at: from_ms(at),
     })
 }
@@ -116,6 +118,7 @@ fn noted(name: &str, identity: Identity, state: State, at: i64) -> Record {
         key: key(name),
         identity,
         state,
+        in_bucket: InBucket::Current,
         at: from_ms(at),
     })
 }

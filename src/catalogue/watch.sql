@@ -18,7 +18,9 @@ CREATE TABLE plan (
       WHEN 'null' THEN 'n ' || size || ' ' || last_modified || ' ' || etag
       ELSE 'v ' || version_id
     END) VIRTUAL,
-  storage_class TEXT
+  storage_class TEXT,
+  in_bucket     TEXT NOT NULL DEFAULT 'current'
+                CHECK (in_bucket IN ('current', 'noncurrent', 'hidden'))
 ) STRICT;
 CREATE UNIQUE INDEX plan_identity ON plan (source_id, key, identity);
 
@@ -30,3 +32,22 @@ ALTER TABLE series ADD COLUMN arrivals TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE series ADD COLUMN weight INTEGER NOT NULL DEFAULT 0;
 -- How many versions were ever stored.
 ALTER TABLE series ADD COLUMN versions INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE marker (
+  -- The delete markers of a versioned bucket: what hides a key without taking its versions away.
+  id         INTEGER PRIMARY KEY,
+  source_id  INTEGER NOT NULL REFERENCES source,
+  key        TEXT NOT NULL,
+  version_id TEXT NOT NULL,           -- the marker's own; one 'null' overwrites the other
+  marked_at  INTEGER NOT NULL,        -- when the key was deleted, by the bucket's clock
+  hides      INTEGER NOT NULL CHECK (hides IN (0, 1)),  -- 1: a plain GET of the key finds nothing
+  first_seen INTEGER NOT NULL,        -- in a listing, by our clock
+  missed_at  INTEGER                  -- when it was not listed any more
+) STRICT;
+CREATE UNIQUE INDEX marker_identity ON marker (source_id, key, version_id, marked_at);
+
+-- Versions that the bucket still holds, and a plain GET does not answer: looked for when a listing
+-- does not show them, and when the same bytes come once more.
+CREATE INDEX version_older ON version (source_id) WHERE in_bucket IN ('noncurrent', 'hidden');
+CREATE INDEX version_bytes ON version (source_id, sha256)
+  WHERE in_bucket IN ('noncurrent', 'hidden') AND path IS NOT NULL;

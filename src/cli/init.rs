@@ -39,7 +39,7 @@ pub(super) struct Args {
     /// Only keys that begin with this
     #[arg(long, value_name = "P")]
     prefix: Option<String>,
-    /// Which versions: auto, current
+    /// Which versions: auto, all, current
     #[arg(long, value_name = "WHICH", default_value = "auto")]
     versions: String,
     /// Where the key lies: env, profile:NAME, process:COMMAND, systemd:NAME, vault:MOUNT/PATH

@@ -4,7 +4,7 @@ use super::beside::last_segment;
 use super::evidence::{Algorithm, Evidence, parts_of};
 use super::hasher::Digests;
 use super::parts::{Cut, PartDigests};
-use crate::object::{Answer, EvidenceClass, Identity, ObjectKey, Proof, Sha256, Verdict};
+use crate::object::{Answer, EvidenceClass, Identity, InBucket, ObjectKey, Proof, Sha256, Verdict};
 
 /// Whose bytes are being proven, and where they lie until then.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +19,8 @@ pub struct Subject {
     pub staged: String,
     /// What the bytes are, where that was judged: `encrypted age`, `plaintext zip`, `unknown`.
     pub content: Option<String>,
+    /// What the bucket shows of the version.
+    pub in_bucket: InBucket,
 }
 
 /// What the comparison found.
@@ -53,6 +55,8 @@ macro_rules! carries_proof {
             pub fn staged(&self) -> &str { &self.subject.staged }
             /// What the bytes are, where that was judged.
             pub fn content(&self) -> Option<&str> { self.subject.content.as_deref() }
+            /// What the bucket shows of the version.
+            pub fn in_bucket(&self) -> InBucket { self.subject.in_bucket }
             /// SHA-256 of the bytes.
             pub fn sha256(&self) -> Sha256 { self.sha256 }
             /// How many bytes there are.
@@ -272,6 +276,7 @@ mod tests {
             answer: Answer::default(),
             staged: "incoming/x".into(),
             content: None,
+            in_bucket: InBucket::Current,
         };
         prove(subject, hasher.finish(), &evidence)
     }

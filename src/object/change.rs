@@ -30,6 +30,8 @@ pub struct Change {
     pub identity: Identity,
     /// The storage class where the listing names one.
     pub storage_class: Option<String>,
+    /// What the bucket shows of it. What is `Noncurrent` never comes into `latest/`.
+    pub in_bucket: InBucket,
 }
 
 /// What the catalogue knows of a version, as far as the plan needs it.
@@ -41,6 +43,8 @@ pub struct Known {
     pub key: ObjectKey,
     /// Which version.
     pub identity: Identity,
+    /// The version id that the GET answered.
+    pub answered: Option<String>,
     /// What we hold.
     pub state: State,
     /// What the bucket showed last.

@@ -6,8 +6,8 @@
 
 use super::version::words;
 use super::{
-    Answer, EvidenceClass, Identity, KeyPrint, ObjectKey, Proof, Sha256, SourceName, State,
-    Timestamp,
+    Answer, EvidenceClass, Identity, InBucket, KeyPrint, Marker, ObjectKey, Proof, Sha256,
+    SourceName, State, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -48,6 +48,9 @@ pub struct PlaceRecord {
     pub content: Option<String>,
     /// `stored` (under `latest/` or `history/`), `held` (under `history/`) or `quarantined`.
     pub state: State,
+    /// What the bucket showed of it.
+    #[serde(default, skip_serializing_if = "InBucket::is_current")]
+    pub in_bucket: InBucket,
     /// Where the bytes stood when this line was written, relative to the source's folder.
     pub from: String,
     /// Where they stand now, relative to the source's folder.
@@ -137,6 +140,9 @@ pub enum Fact {
         content: Option<String>,
         /// Where the bytes are, relative to the source's folder.
         path: String,
+        /// What the bucket showed of it.
+        #[serde(default, skip_serializing_if = "InBucket::is_current")]
+        in_bucket: InBucket,
         /// Our clock.
         at: Timestamp,
     },
@@ -149,6 +155,9 @@ pub enum Fact {
         identity: Identity,
         /// Why there are no bytes.
         state: State,
+        /// What the bucket showed of it.
+        #[serde(default, skip_serializing_if = "InBucket::is_current")]
+        in_bucket: InBucket,
         /// Our clock.
         at: Timestamp,
     },
@@ -167,6 +176,33 @@ pub enum Fact {
         key: ObjectKey,
         /// Which version.
         identity: Identity,
+        /// Our clock.
+        at: Timestamp,
+    },
+    /// The bucket shows a known version otherwise than before: `noncurrent` or `hidden`.
+    Shown {
+        /// The object's key.
+        key: ObjectKey,
+        /// Which version.
+        identity: Identity,
+        /// What the bucket shows of it now.
+        in_bucket: InBucket,
+        /// Our clock.
+        at: Timestamp,
+    },
+    /// A delete marker was seen, or hides its key since, or no longer.
+    Marked {
+        /// The marker.
+        #[serde(flatten)]
+        marker: Marker,
+        /// Our clock.
+        at: Timestamp,
+    },
+    /// A delete marker is not listed any more.
+    Unmarked {
+        /// The marker.
+        #[serde(flatten)]
+        marker: Marker,
         /// Our clock.
         at: Timestamp,
     },
@@ -247,7 +283,7 @@ pub struct RunCounts {
     pub quarantined: u64,
     /// Versions kept out of `latest/` until accepted.
     pub held: u64,
-    /// Versions confirmed gone.
+    /// Versions confirmed gone, or hidden by a delete marker since.
     pub gone: u64,
     /// Objects that could not be fetched this time.
     pub failed: u64,

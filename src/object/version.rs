@@ -53,6 +53,23 @@ pub struct Listed {
     pub identity: Identity,
     /// The storage class where the listing names one (`GLACIER`, `DEEP_ARCHIVE`, …).
     pub storage_class: Option<String>,
+    /// What the bucket shows of it: `Current`, `Noncurrent`, or `Hidden` for the newest version
+    /// behind a delete marker. Always `Current` in a listing without versions.
+    pub in_bucket: InBucket,
+}
+
+/// A delete marker: it hides the versions of a key, and has no bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {
+    /// The key.
+    pub key: ObjectKey,
+    /// The marker's own version id; `None` where the listing says `null`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
+    /// The bucket's time for the deletion.
+    pub last_modified: Timestamp,
+    /// Whether it is the newest of its key: a plain GET finds nothing.
+    pub hides: bool,
 }
 
 /// What the bucket's answer to a GET said about the bytes, apart from the bytes.
@@ -93,17 +110,25 @@ pub enum State {
 }
 
 /// What the bucket shows of a version. Not to be mixed up with [`State`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InBucket {
     /// What a plain GET of the key answers.
+    #[default]
     Current,
     /// An older version that the bucket still lists.
     Noncurrent,
-    /// Behind a delete marker.
+    /// The newest version of a key whose newest entry is a delete marker.
     Hidden,
     /// Not there any more (confirmed), or replaced by another version.
     Gone,
+}
+
+impl InBucket {
+    /// What a record need not say.
+    pub(super) fn is_current(&self) -> bool {
+        *self == Self::Current
+    }
 }
 
 /// How strongly a version's bytes are proven, strongest first.

@@ -110,6 +110,7 @@ impl Pull {
         let clock = self.clock.clone();
         let (start, arrivals) = (self.start("adopt"), Arrivals::new(self.source.encryption));
         let mut group = Group::new(shelf, &clock, &*self.reporter, start, arrivals)?;
+        group.dry = true;
         if self.list(runtime, &mut group)?.is_some() {
             let finder = Finder::new(&self.source, shelf, &adopt.folder)?;
             let stop = self.stop.clone();

@@ -7,7 +7,7 @@ use super::transfer::{Background, Named};
 use crate::catalogue::Catalogue;
 use crate::error::Result;
 use crate::formats;
-use crate::object::{Change, ObjectKey, SourceName};
+use crate::object::{Change, InBucket, ObjectKey, SourceName};
 use crate::series::{Series, Story};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -42,6 +42,8 @@ impl Lookup {
     pub(super) fn of(&mut self, rows: &Catalogue, change: &Change) -> Result<Background> {
         let named = self.named(rows, &change.key)?;
         let near = match named {
+            // What lies beside an object now is about what it is now.
+            _ if change.in_bucket != InBucket::Current => Near::default(),
             Named::Freely => Near::of(&change.key, &self.beside, self.signatures, |key| {
                 is_known(rows, &self.source, key)
             })?,

@@ -16,7 +16,7 @@ use super::Pull;
 use super::dispatch::{Dispatched, Turn};
 use super::flood::{Flood, Worth};
 use super::group::Group;
-use super::list::Listing;
+use super::list::{By, Listing};
 use crate::error::Result;
 use crate::formats::{self, Rank};
 use crate::outcome::Event;
@@ -45,7 +45,7 @@ impl Pull {
         if !listing.dependants {
             let turns = all.map(|rank| Turn::of(rank, 0, first));
             self.fetch_all(runtime, group, sieve, turns.to_vec(), &mut done)?;
-            return Ok(done);
+            return self.older(runtime, group, listing, done);
         }
         let named = Turn::of(Rank::Data, 0, first);
         self.fetch_all(runtime, group, sieve, vec![named], &mut done)?;
@@ -60,7 +60,7 @@ impl Pull {
             // Their numbers are given out again.
             let last = self.last_row(group)?;
             (first, before, indexed) = (first.min(last), before.min(last), indexed.min(last));
-            if !self.list_again(runtime, group, sieve)? {
+            if !self.list_again(runtime, group, listing)? {
                 break;
             }
             let now = self.last_row(group)?;
@@ -73,7 +73,7 @@ impl Pull {
                 if is_settled(&done) {
                     let snapshots = Turn::of(Rank::Snapshot, 0, first);
                     self.fetch_all(runtime, group, sieve, vec![snapshots], &mut done)?;
-                    return Ok(done);
+                    return self.older(runtime, group, listing, done);
                 }
             }
             before = now;
@@ -85,6 +85,21 @@ impl Pull {
         self.reporter.report(&Event::Trouble(
             "the repository changes, or parts of it cannot be fetched: its new snapshots wait for the next run",
         ));
+        self.older(runtime, group, listing, done)
+    }
+
+    /// Fetches at last what is no longer, or never was, the newest of its key.
+    fn older(
+        &self,
+        runtime: &Runtime,
+        group: &mut Group<'_, '_>,
+        listing: &Listing,
+        mut done: Dispatched,
+    ) -> Result<Dispatched> {
+        if listing.by == By::Versions && !done.spent && !self.stop.requested() {
+            let turn = Turn::older(self.last_row(group)?);
+            self.fetch_all(runtime, group, &listing.beside, vec![turn], &mut done)?;
+        }
         Ok(done)
     }
 

@@ -81,6 +81,7 @@ mod tests {
                 size: 0,
                 last_modified: from_ms(0),
             },
+            answered: None,
             state,
             in_bucket: InBucket::Current,
             sha256: Some(Sha256([sha; 32])),

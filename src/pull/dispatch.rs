@@ -9,7 +9,7 @@ use crate::catalogue::Catalogue;
 use crate::config::LimitsConfig;
 use crate::error::{Kind, Result};
 use crate::formats::{self, Rank};
-use crate::object::{Change, ObjectKey, Why};
+use crate::object::{Change, InBucket, ObjectKey, Why};
 use crate::outcome::Event;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,6 +54,10 @@ struct Tally {
     /// Whether an earlier run could read something: then what it could not says nothing about
     /// the key when it is refused again.
     has_read: bool,
+    /// Older versions that the key may not read,
+    withheld: AtomicU64,
+    /// and those that came.
+    older: AtomicU64,
 }
 
 impl Tally {
@@ -77,6 +81,10 @@ impl Tally {
             _ => self.failures.store(0, Ordering::Relaxed),
         }
         let counter = match fetched {
+            Fetched::Withheld(_) => &self.withheld,
+            Fetched::Verified(verified) if verified.in_bucket() == InBucket::Noncurrent => {
+                &self.older
+            }
             Fetched::Unreadable(change, error) if error.kind() == Kind::Usage => {
                 if self.has_read && change.why == Why::Retry {
                     return;
@@ -92,6 +100,11 @@ impl Tally {
         self.vanished_parts
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the key may not read older versions.
+    fn only_withheld(&self) -> bool {
+        self.withheld.load(Ordering::Relaxed) >= REFUSALS && self.older.load(Ordering::Relaxed) == 0
     }
 
     /// Whether at least `least` objects were refused, and there were no others.
@@ -132,7 +145,8 @@ pub(super) struct Dispatched {
 /// Rows of the plan that have their turn together.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Turn {
-    rank: Rank,
+    /// None: older versions, of any rank.
+    rank: Option<Rank>,
     after: i64,
     until: i64,
 }
@@ -140,7 +154,17 @@ pub(super) struct Turn {
 impl Turn {
     /// Objects of `rank` in the rows after `after`, up to and with `until`.
     pub(super) fn of(rank: Rank, after: i64, until: i64) -> Self {
+        let rank = Some(rank);
         Self { rank, after, until }
+    }
+
+    /// Versions that are not the newest of their key, in the rows up to and with `until`.
+    pub(super) fn older(until: i64) -> Self {
+        Self {
+            rank: None,
+            after: 0,
+            until,
+        }
     }
 }
 
@@ -156,8 +180,12 @@ struct Lane {
 
 impl Lane {
     fn takes(self, change: &Change, large: u64) -> bool {
-        formats::rank(&change.key) == self.turn.rank
-            && (change.identity.size >= large) == self.large
+        let its_turn = match (self.turn.rank, change.in_bucket) {
+            (None, in_bucket) => in_bucket == InBucket::Noncurrent,
+            (Some(_), InBucket::Noncurrent) => false,
+            (Some(rank), _) => formats::rank(&change.key) == rank,
+        };
+        its_turn && (change.identity.size >= large) == self.large
     }
 }
 
@@ -327,6 +355,9 @@ impl Dispatcher {
                     continue;
                 }
                 self.readable(REFUSALS)?;
+                if lane.turn.rank.is_none() && self.tally.only_withheld() {
+                    break 'plan;
+                }
                 self.reachable().await?;
                 let background = self.lookup.of(&self.plan, &change)?;
                 tasks.spawn(self.one(row, change, background));

@@ -4,12 +4,14 @@
 //! is concluded: 404 means gone, 200 means that this listing omits keys.
 
 use super::group::Group;
+use super::list::{By, Listing};
 use super::seen::Seen;
 use super::vanished::Vanished;
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, Failure};
+use crate::catalogue::Catalogue;
 use crate::config::Filter;
 use crate::error::Result;
-use crate::object::{Fact, Known, ObjectKey, Timestamp};
+use crate::object::{Fact, Identity, Known, ObjectKey, SourceName, Timestamp};
 use crate::outcome::Stop;
 use std::collections::BTreeSet;
 use tokio::runtime::Runtime;
@@ -27,17 +29,20 @@ pub(super) fn confirm(
     runtime: &Runtime,
     bucket: &Bucket,
     filter: &Filter,
-    seen: &Seen,
+    listing: &Listing,
     group: &mut Group<'_, '_>,
     now: Timestamp,
     stop: &Stop,
 ) -> Result<()> {
-    let (sample, missing) = sample(group, filter, seen)?;
+    if listing.by == By::Versions {
+        markers(group, filter, listing, now)?;
+    }
+    let (sample, missing) = sample(group, filter, listing)?;
     if sample.is_empty() {
         return Ok(());
     }
     let asked = sample.len();
-    let answers = runtime.block_on(ask(bucket, sample, stop));
+    let answers = runtime.block_on(ask(bucket, sample, listing.by, stop));
     let there: Vec<ObjectKey> = answers
         .iter()
         .filter(|(_, there)| *there == Some(true))
@@ -49,12 +54,12 @@ pub(super) fn confirm(
     let all_gone = answers.iter().all(|(_, there)| *there == Some(false));
     let mut vanished = Vanished::default();
     if missing > asked && all_gone {
-        each_missing(group, filter, seen, &mut |group, known| {
+        each_missing(group, filter, listing, &mut |group, known| {
             vanished.note(group, &known.key)
         })?;
-        let is_gone = |row: i64, key: &ObjectKey| !seen.contains(row) && filter.takes(key.as_str());
+        let is_gone = |row: i64, key: &ObjectKey| !listing.seen.contains(row) && filter.takes(key.as_str());
         vanished.judge(group, &is_gone, now)?;
-        return each_missing(group, filter, seen, &mut |group, known| {
+        return each_missing(group, filter, listing, &mut |group, known| {
             take(group, known, now)
         });
     }
@@ -86,9 +91,13 @@ fn take(group: &mut Group<'_, '_>, known: Known, at: Timestamp) -> Result<()> {
 }
 
 /// Up to [`ASKED`] of the missing rows, each as likely as any other, and how many there are.
-fn sample(group: &mut Group<'_, '_>, filter: &Filter, seen: &Seen) -> Result<(Vec<Known>, usize)> {
+fn sample(
+    group: &mut Group<'_, '_>,
+    filter: &Filter,
+    listing: &Listing,
+) -> Result<(Vec<Known>, usize)> {
     let (mut kept, mut missing) = (Vec::new(), 0);
-    each_missing(group, filter, seen, &mut |_, known| {
+    each_missing(group, filter, listing, &mut |_, known| {
         missing += 1;
         if kept.len() < ASKED {
             kept.push(known);
@@ -103,15 +112,32 @@ fn sample(group: &mut Group<'_, '_>, filter: &Filter, seen: &Seen) -> Result<(Ve
 fn each_missing<'a, 'h>(
     group: &mut Group<'a, 'h>,
     filter: &Filter,
+    listing: &Listing,
+    each: &mut dyn FnMut(&mut Group<'a, 'h>, Known) -> Result<()>,
+) -> Result<()> {
+    each_of(Catalogue::unseen, group, filter, &listing.seen, each)?;
+    match listing.by {
+        By::Keys => Ok(()),
+        By::Versions => each_of(Catalogue::unseen_older, group, filter, &listing.seen, each),
+    }
+}
+
+/// Reads rows that a listing did not show, after a row and up to so many.
+type Unseen = fn(&Catalogue, &SourceName, i64, u32, &dyn Fn(i64) -> bool) -> Result<Vec<Known>>;
+
+fn each_of<'a, 'h>(
+    unseen: Unseen,
+    group: &mut Group<'a, 'h>,
+    filter: &Filter,
     seen: &Seen,
     each: &mut dyn FnMut(&mut Group<'a, 'h>, Known) -> Result<()>,
 ) -> Result<()> {
     let mut after = 0;
     loop {
         let shelf = group.shelf();
-        let rows = shelf
-            .catalogue()
-            .unseen(shelf.name(), after, ROWS, &|row| seen.contains(row))?;
+        let rows = unseen(shelf.catalogue(), shelf.name(), after, ROWS, &|row| {
+            seen.contains(row)
+        })?;
         let Some(last) = rows.last() else {
             return Ok(());
         };
@@ -125,8 +151,42 @@ fn each_missing<'a, 'h>(
     }
 }
 
+/// Says which markers are listed no more. They have no bytes, and servers answer a HEAD for one as
+/// they like: the listing's word is enough.
+fn markers(
+    group: &mut Group<'_, '_>,
+    filter: &Filter,
+    listing: &Listing,
+    at: Timestamp,
+) -> Result<()> {
+    let mut after = 0;
+    loop {
+        let shelf = group.shelf();
+        let rows = shelf
+            .catalogue()
+            .unseen_markers(shelf.name(), after, ROWS, &|row| {
+                listing.seen_markers.contains(row)
+            })?;
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        after = last.id;
+        for row in rows {
+            if filter.takes(row.marker.key.as_str()) {
+                let marker = row.marker;
+                group.says(Fact::Unmarked { marker, at })?;
+            }
+        }
+    }
+}
+
 /// One HEAD for each: there, not there, or no answer.
-async fn ask(bucket: &Bucket, sample: Vec<Known>, stop: &Stop) -> Vec<(Known, Option<bool>)> {
+async fn ask(
+    bucket: &Bucket,
+    sample: Vec<Known>,
+    by: By,
+    stop: &Stop,
+) -> Vec<(Known, Option<bool>)> {
     let mut tasks = JoinSet::new();
     let mut answers = Vec::new();
     let at_once = AT_ONCE.min(bucket.tuning().at_once.max(1));
@@ -139,7 +199,7 @@ async fn ask(bucket: &Bucket, sample: Vec<Known>, stop: &Stop) -> Vec<(Known, Op
         let (bucket, stop) = (bucket.clone(), stop.clone());
         tasks.spawn(async move {
             let answer = tokio::select! {
-                answer = bucket.exists(&known.key) => answer,
+                answer = is_there(&bucket, &known, by) => answer,
                 () = stop.wait() => return (known, None),
             };
             let there = answer
@@ -150,4 +210,21 @@ async fn ask(bucket: &Bucket, sample: Vec<Known>, stop: &Stop) -> Vec<(Known, Op
     }
     answers.extend(tasks.join_all().await);
     answers
+}
+
+/// Asks for the key, or, where versions are listed, for the very version.
+async fn is_there(bucket: &Bucket, known: &Known, by: By) -> Result<bool, Failure> {
+    if by == By::Keys {
+        return bucket.exists(&known.key).await;
+    }
+    let identity = Identity {
+        // A listing without ids does not tell it, the answer did.
+        version_id: known
+            .identity
+            .version_id
+            .clone()
+            .or_else(|| known.answered.clone()),
+        ..known.identity.clone()
+    };
+    bucket.holds(&known.key, &identity).await
 }

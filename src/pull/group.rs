@@ -4,6 +4,7 @@
 use super::arrivals::Arrivals;
 use super::decide::{Decision, decide, held_already};
 use super::late::{disputed_by, signed_by};
+use super::older::Olders;
 use super::transfer::Fetched;
 use super::words::{self, Frame};
 use crate::catalogue::EventRow;
@@ -12,11 +13,12 @@ use crate::digest::{Contradiction, Verified};
 use crate::error::{Error, Kind, Result};
 use crate::home::{Shelf, standing_of};
 use crate::object::{
-    Clock, EvidenceClass, Fact, FindingRecord, Identity, NameClaim, ObjectKey, RunCounts, RunStart,
-    Sha256, State, StoredVersion, Timestamp,
+    Change, Clock, EvidenceClass, Fact, FindingRecord, Identity, InBucket, NameClaim, ObjectKey,
+    RunCounts, RunStart, Sha256, State, StoredVersion, Timestamp,
 };
 use crate::outcome::{Event, Reporter};
 use crate::store::Entry;
+use crate::store::names::Spelling;
 use crate::write_once::is_write_once;
 use std::time::{Duration, Instant};
 
@@ -54,6 +56,12 @@ pub(super) struct Group<'a, 'h> {
     pub(super) counts: RunCounts,
     /// Why the first object that could not be fetched was not.
     pub(super) first_failure: Option<Error>,
+    /// Whether nothing is to be recorded.
+    pub(super) dry: bool,
+    /// What came of older versions in this group.
+    pub(super) olders: Olders,
+    /// Whether it was said that older versions cannot be read.
+    pub(super) olders_withheld: bool,
 }
 
 impl<'a, 'h> Group<'a, 'h> {
@@ -83,6 +91,9 @@ impl<'a, 'h> Group<'a, 'h> {
             weaker: None,
             counts: RunCounts::default(),
             first_failure: None,
+            dry: false,
+            olders: Olders::default(),
+            olders_withheld: false,
         })
     }
 
@@ -99,9 +110,10 @@ impl<'a, 'h> Group<'a, 'h> {
             Fetched::Fact(Fact::Back { key, identity, at }) => self.back(key, identity, at)?,
             Fetched::Fact(fact) => self.fact(fact),
             Fetched::Unreadable(change, error) => {
-                self.unreadable(&change.key, &change.identity, error)?;
+                self.unreadable(&change, error)?;
             }
             Fetched::Failed(change, error) => self.failed(&change.key, error),
+            Fetched::Withheld(error) => self.withheld(&error)?,
             Fetched::Passed | Fetched::Interrupted => {}
             Fetched::Drive(error) => {
                 // What was proven before may still find its place: names need little room.
@@ -119,10 +131,28 @@ impl<'a, 'h> Group<'a, 'h> {
 
     /// Adds a record that claims no bytes.
     pub(super) fn fact(&mut self, fact: Fact) {
-        if matches!(fact, Fact::Gone { .. }) {
+        if let Fact::Gone { .. }
+        | Fact::Shown {
+            in_bucket: InBucket::Hidden,
+            ..
+        } = fact
+        {
             self.counts.gone += 1;
         }
         self.push(Entry::Fact(fact), 0);
+    }
+
+    /// Adds what the listing itself tells, unless nothing is to be recorded; commits when the
+    /// group is full.
+    pub(super) fn says(&mut self, fact: Fact) -> Result<()> {
+        if self.dry {
+            return Ok(());
+        }
+        self.fact(fact);
+        match self.is_due() {
+            true => self.commit(),
+            false => Ok(()),
+        }
     }
 
     /// Adds a finding, made with the next free number, unless one like it is open.
@@ -172,6 +202,7 @@ impl<'a, 'h> Group<'a, 'h> {
         self.reporter.report(&Event::Recorded(self.versions));
         (self.versions, self.bytes, self.opened) = (0, 0, None);
         self.claims.clear();
+        self.olders = Olders::default();
         Ok(())
     }
 
@@ -187,13 +218,16 @@ impl<'a, 'h> Group<'a, 'h> {
         }
     }
 
-    fn push(&mut self, entry: Entry, bytes: u64) {
+    pub(super) fn push(&mut self, entry: Entry, bytes: u64) {
         self.opened.get_or_insert_with(Instant::now);
         self.bytes += bytes;
         self.entries.push(entry);
     }
 
     fn verified(&mut self, verified: Verified) -> Result<()> {
+        if verified.in_bucket() == InBucket::Noncurrent {
+            return self.older(verified);
+        }
         let key = verified.key().clone();
         let rows = self.shelf.catalogue().known(self.shelf.name(), &[&key])?;
         let rows = rows.get(&key).map_or(&[][..], Vec::as_slice);
@@ -214,6 +248,10 @@ impl<'a, 'h> Group<'a, 'h> {
         );
         let unsigned = verified.evidence() != EvidenceClass::Signed
             && self.demands.signature(&key, verified.bytes());
+        if unsigned && verified.in_bucket() == InBucket::Hidden {
+            // What it was signed with may be deleted like it.
+            return self.older(verified);
+        }
         let decision = match decision {
             Decision::First | Decision::Replace { .. } if unsigned => {
                 held_already(rows, verified.sha256()).unwrap_or(Decision::HoldUnsigned)
@@ -221,12 +259,7 @@ impl<'a, 'h> Group<'a, 'h> {
             decision => decision,
         };
         match (decision, standing) {
-            (Decision::Touch(path), _) => {
-                self.counts.touched += 1;
-                self.leftovers.push(verified.staged().to_owned());
-                self.fact(touch(&verified, path, now));
-                return Ok(());
-            }
+            (Decision::Touch(path), _) => return self.touched(&verified, path),
             (Decision::HoldUnsigned, _) => {
                 self.counts.held += 1;
                 let (identity, proofs) = (verified.identity().clone(), verified.proofs().to_vec());
@@ -252,7 +285,7 @@ impl<'a, 'h> Group<'a, 'h> {
         Ok(())
     }
 
-    fn store(
+    pub(super) fn store(
         &mut self,
         verified: Verified,
         standing: Option<&crate::object::Known>,
@@ -262,20 +295,13 @@ impl<'a, 'h> Group<'a, 'h> {
         self.look_at(&verified)?;
         self.signs_late(&verified)?;
         self.weigh(&verified);
+        if hold {
+            return self.put_in_history(verified, State::Held);
+        }
+        self.olders.forget(verified.key());
         let bytes = verified.bytes();
-        let (spelling, names) = self.shelf.spelling(verified.key(), &self.claims)?;
-        self.claims.extend(names.iter().cloned());
-        self.counts.stored += 1;
-        self.counts.bytes += bytes;
-        self.versions += 1;
-        let entry = if hold {
-            Entry::History {
-                verified,
-                spelling,
-                state: State::Held,
-                names,
-            }
-        } else {
+        let (spelling, names) = self.spell(&verified)?;
+        let entry = {
             for step in self.shelf.make_room(verified.key())? {
                 self.push(step, 0);
             }
@@ -288,6 +314,42 @@ impl<'a, 'h> Group<'a, 'h> {
         };
         self.push(entry, bytes);
         Ok(())
+    }
+
+    /// The bytes of a version lie at `path` already.
+    pub(super) fn touched(&mut self, verified: &Verified, path: String) -> Result<()> {
+        self.counts.touched += 1;
+        self.leftovers.push(verified.staged().to_owned());
+        self.fact(touch(verified, path, self.clock.now()));
+        Ok(())
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Puts a version into `history/`.
+    pub(super) fn put_in_history(&mut self, verified: Verified, state: State) -> Result<()> {
+        let bytes = verified.bytes();
+        let (spelling, names) = self.spell(&verified)?;
+        let entry = Entry::History {
+            verified,
+            spelling,
+            state,
+            names,
+        };
+        self.push(entry, bytes);
+        Ok(())
+    }
+
+    /// Counts a version that is about to be stored, and says how its name is spelt.
+    fn spell(&mut self, verified: &Verified) -> Result<(Spelling, Vec<NameClaim>)> {
+        let (spelling, names) = self.shelf.spelling(verified.key(), &self.claims)?;
+        self.claims.extend(names.iter().cloned());
+        self.counts.stored += 1;
+        self.counts.bytes += verified.bytes();
+        self.versions += 1;
+        Ok((spelling, names))
     }
 
     /// Counts what has weaker evidence than the owner demands. What must be signed is held for that.
@@ -345,7 +407,9 @@ impl<'a, 'h> Group<'a, 'h> {
         let history = format!("{}/history/", self.shelf.name());
         let older = |row: &StoredVersion| {
             let in_history = row.path.as_ref().is_some_and(|p| p.starts_with(&history));
-            row.state == State::Stored && in_history && !is_write_once(&key)
+            let signed = row.evidence == Some(EvidenceClass::Signed)
+                || !self.demands.signature(&key, row.identity.size);
+            row.state == State::Stored && in_history && !is_write_once(&key) && signed
         };
         if let Some(row) = row.filter(older) {
             if !self.unrotted(&row) {
@@ -363,6 +427,7 @@ impl<'a, 'h> Group<'a, 'h> {
 
     /// Brings a version from `history/` to `latest/`.
     fn promote(&mut self, row: StoredVersion) -> Result<()> {
+        self.olders.forget(&row.key);
         for step in self.shelf.promote(row, &self.claims)? {
             if let Entry::Accept { names, .. } = &step {
                 self.claims.extend(names.iter().cloned());
@@ -410,7 +475,8 @@ impl<'a, 'h> Group<'a, 'h> {
         self.blame(error);
     }
 
-    fn unreadable(&mut self, key: &ObjectKey, identity: &Identity, error: Error) -> Result<()> {
+    fn unreadable(&mut self, change: &Change, error: Error) -> Result<()> {
+        let (key, identity) = (&change.key, &change.identity);
         self.counts.failed += 1;
         let row = self
             .shelf
@@ -422,6 +488,7 @@ impl<'a, 'h> Group<'a, 'h> {
                 key: key.clone(),
                 identity: identity.clone(),
                 state: State::Unreadable,
+                in_bucket: change.in_bucket,
                 at,
             });
             self.fact(Fact::Event(words::unreadable(key, &error.to_string(), at)));
@@ -454,6 +521,7 @@ fn touch(verified: &Verified, path: String, at: crate::object::Timestamp) -> Fac
         proofs: verified.proofs().to_vec(),
         content: verified.content().map(str::to_owned),
         path,
+        in_bucket: verified.in_bucket(),
         at,
     }
 }

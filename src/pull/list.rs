@@ -5,12 +5,14 @@ use super::beside;
 use super::group::Group;
 use super::seen::Seen;
 use super::sieve::Sieve;
-use super::{Pull, plan};
-use crate::bucket::{Edge, Order, Page, Sample, Span, Torn};
+use super::{Pull, plan, words};
+use crate::bucket::{Edge, Order, Page, Sample, Span, Torn, VersionListing, Versioning};
+use crate::config::Versions;
 use crate::error::{Error, Kind, Result};
 use crate::formats::{self, Rank};
-use crate::object::{Change, Listed, ObjectKey};
+use crate::object::{Change, Fact, Identity, InBucket, Listed, Marker, ObjectKey};
 use crate::outcome::Event;
+use jiff::SignedDuration;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -23,10 +25,27 @@ const KEYS: u32 = 256;
 /// Strange keys that a finding can name; a flood of them must not fill the memory.
 const NAMED: usize = 100;
 
+/// How a bucket is listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum By {
+    /// What a plain GET of each key answers.
+    #[default]
+    Keys,
+    /// Every version, and the delete markers.
+    Versions,
+}
+
+/// Two listings, one after the other, take less than this.
+const BETWEEN: SignedDuration = SignedDuration::from_hours(6);
+
 /// What a complete listing came to.
 pub(super) struct Listing {
-    /// The rows whose keys it showed.
+    /// How the bucket was listed.
+    pub(super) by: By,
+    /// The rows that it showed, or whose keys it showed.
     pub(super) seen: Seen,
+    /// The markers that it showed.
+    pub(super) seen_markers: Seen,
     /// Whether there is something to fetch that names other objects.
     pub(super) dependants: bool,
     /// The keys it showed that are named like something about the objects beside them.
@@ -36,7 +55,14 @@ pub(super) struct Listing {
 /// What a listing has come to so far.
 #[derive(Default)]
 struct Joined {
+    by: By,
     seen: Seen,
+    seen_markers: Seen,
+    /// Keys of which the listing of versions leaves something out.
+    left_out: Vec<ObjectKey>,
+    pages: u64,
+    /// Whether it is listed to see what a listing of versions left out.
+    checks: bool,
     dependants: bool,
     beside: Arc<Sieve>,
     strange: Vec<String>,
@@ -62,15 +88,28 @@ impl Pull {
         group: &mut Group<'_, '_>,
     ) -> Result<Option<Listing>> {
         group.shelf().planner()?.plan_clear(&self.source.name)?;
-        let Some(joined) = self.list_all(runtime, group, &Arc::default())? else {
+        let Some(way) = self.way(runtime)? else {
             return Ok(None);
         };
+        let refused = match &way {
+            Way::Keys(refused) => refused.clone(),
+            Way::Versions(..) => None,
+        };
+        let Some(joined) = self.list_all(runtime, group, &Arc::default(), way)? else {
+            return Ok(None);
+        };
+        self.say_how(group, joined.by, refused)?;
+        if !joined.left_out.is_empty() {
+            group.finding(|frame| frame.versions_left_out(&joined.left_out))?;
+        }
         group.counts.listed = joined.objects;
         if !joined.strange.is_empty() {
             group.finding(|frame| frame.strange_keys(&joined.strange))?;
         }
         Ok(Some(Listing {
+            by: joined.by,
             seen: joined.seen,
+            seen_markers: joined.seen_markers,
             dependants: joined.dependants,
             beside: joined.beside,
         }))
@@ -82,9 +121,15 @@ impl Pull {
         &self,
         runtime: &Runtime,
         group: &mut Group<'_, '_>,
-        beside: &Arc<Sieve>,
+        before: &Listing,
     ) -> Result<bool> {
-        Ok(self.list_all(runtime, group, beside)?.is_some())
+        let way = match before.by {
+            By::Keys => Way::Keys(None),
+            By::Versions => Way::Versions(Box::new(self.bucket.list_versions()), None),
+        };
+        Ok(self
+            .list_all(runtime, group, &before.beside, way)?
+            .is_some())
     }
 
     fn list_all(
@@ -92,13 +137,34 @@ impl Pull {
         runtime: &Runtime,
         group: &mut Group<'_, '_>,
         beside: &Arc<Sieve>,
+        way: Way,
     ) -> Result<Option<Joined>> {
-        let spans = self.spans(group)?;
-        let begun = || Joined {
+        let begun = |by| Joined {
+            by,
             beside: beside.clone(),
             ..Joined::default()
         };
-        let mut joined = begun();
+        if let Way::Versions(listing, page) = way {
+            let mut joined = begun(By::Versions);
+            let mut end = self.versions(runtime, group, *listing, page, &mut joined)?;
+            // More than one page, of a server that may sort otherwise than it goes on: SeaweedFS
+            // leaves whole keys out then.
+            let doubted =
+                joined.pages > 1 && !group.shelf().catalogue().byte_order(&self.source.name)?;
+            if doubted && matches!(end, End::Complete) {
+                joined.checks = true;
+                let objects = std::mem::take(&mut joined.objects);
+                end = self.whole(runtime, group, &mut joined)?;
+                joined.objects = objects;
+            }
+            return match end {
+                End::Complete => Ok(Some(joined)),
+                End::Failed(error) => Err(error),
+                End::Stopped | End::Disorder => Ok(None),
+            };
+        }
+        let spans = self.spans(group)?;
+        let mut joined = begun(By::Keys);
         let mut end = match spans.len() {
             0 | 1 => self.whole(runtime, group, &mut joined)?,
             _ => self.parts(runtime, group, spans.clone(), &mut joined)?,
@@ -113,7 +179,7 @@ impl Pull {
             log::warn!("{}: {why}; listed again, whole", self.source.name);
             self.remember(group, false)?;
             // What is planned by now was listed: it may stay planned.
-            joined = begun();
+            joined = begun(By::Keys);
             end = self.whole(runtime, group, &mut joined)?;
         }
         match end {
@@ -182,6 +248,31 @@ impl Pull {
             let order = runtime.block_on(lister).map_err(ended_by_itself)?;
             self.learn(runtime, group, joined.objects, order)?;
         }
+        end
+    }
+
+    /// One listing of every version, of which `page` came already.
+    fn versions(
+        &self,
+        runtime: &Runtime,
+        group: &mut Group<'_, '_>,
+        mut listing: VersionListing,
+        mut page: Option<Page>,
+        joined: &mut Joined,
+    ) -> Result<End> {
+        let (page_out, mut page_in) = mpsc::channel(1);
+        let lister = runtime.spawn(async move {
+            while let Ok(room) = page_out.reserve().await
+                && let Some(page) = match page.take() {
+                    Some(page) => Some(Ok(page)),
+                    None => listing.next().await.transpose(),
+                }
+            {
+                room.send(page);
+            }
+        });
+        let end = self.join_all(runtime, group, &mut page_in, joined);
+        lister.abort();
         end
     }
 
@@ -269,7 +360,9 @@ impl Pull {
             match page {
                 Ok(Some(Ok(page))) => self.join(page, group, joined)?,
                 Ok(Some(Err(Torn::Disorder))) => return Ok(End::Disorder),
-                Ok(Some(Err(Torn::Failed(error)))) => return Ok(End::Failed(error)),
+                Ok(Some(Err(Torn::Failed(error) | Torn::Refused(error)))) => {
+                    return Ok(End::Failed(error));
+                }
                 Ok(None) => return Ok(End::Complete),
                 Err(()) => return Ok(End::Stopped),
             }
@@ -284,17 +377,47 @@ impl Pull {
         let mut objects = page.objects;
         objects.retain(|object: &Listed| self.source.filter.takes(object.key.as_str()));
         joined.objects += objects.len() as u64;
-        for object in &objects {
+        joined.pages += 1;
+        let current = |object: &&Listed| object.in_bucket == InBucket::Current;
+        for object in objects.iter().filter(current) {
             beside::note(&joined.beside, &object.key);
         }
+        let rows = group.shelf().catalogue();
+        let mut plan = match joined.by {
+            _ if joined.checks => {
+                let keys: Vec<&ObjectKey> = objects.iter().map(|object| &object.key).collect();
+                plan::plan_page(&objects, &rows.known(&self.source.name, &keys)?)
+            }
+            By::Keys => {
+                let keys: Vec<&ObjectKey> = objects.iter().map(|object| &object.key).collect();
+                plan::plan_page(&objects, &rows.known(&self.source.name, &keys)?)
+            }
+            By::Versions => {
+                plan::plan_versions(&objects, &rows.known_versions(&self.source.name, &objects)?)
+            }
+        };
+        self.join_markers(page.markers, group, joined)?;
+        if joined.checks {
+            plan.changes = self.left_out(plan.changes, group, joined)?;
+        }
+        let room = NAMED.saturating_sub(joined.left_out.len());
+        joined.left_out.extend(page.headless.into_iter().take(room));
+        for (key, identity, in_bucket) in plan.shown {
+            let at = self.clock.now();
+            group.says(Fact::Shown {
+                key,
+                identity,
+                in_bucket,
+                at,
+            })?;
+        }
         let shelf = group.shelf();
-        let keys: Vec<&ObjectKey> = objects.iter().map(|object| &object.key).collect();
-        let known = shelf.catalogue().known(&self.source.name, &keys)?;
-        let plan = plan::plan_page(&objects, &known);
         plan.seen
             .into_iter()
             .for_each(|row| joined.seen.insert(row));
-        let depends = |change: &Change| formats::rank(&change.key) != Rank::Data;
+        let depends = |change: &Change| {
+            formats::rank(&change.key) != Rank::Data && change.in_bucket == InBucket::Current
+        };
         joined.dependants |= plan.changes.iter().any(depends);
         if !plan.changes.is_empty() {
             shelf
@@ -304,6 +427,125 @@ impl Pull {
         self.reporter.report(&Event::Listed(joined.objects));
         Ok(())
     }
+}
+
+/// How a bucket is to be listed; of versions the first page came already.
+enum Way {
+    /// Those that are current; and why not the others, where they were asked for.
+    Keys(Option<String>),
+    Versions(Box<VersionListing>, Option<Page>),
+}
+
+impl Pull {
+    /// How the bucket is to be listed; nothing when the owner asked for an end.
+    fn way(&self, runtime: &Runtime) -> Result<Option<Way>> {
+        let asked = runtime.block_on(async {
+            tokio::select! {
+                asked = self.ask_versions() => Some(asked),
+                () = self.stop.wait() => None,
+            }
+        });
+        let Some(asked) = asked else { return Ok(None) };
+        match asked {
+            Ok(way) => Ok(Some(way)),
+            Err(Torn::Refused(error)) if self.source.versions == Versions::Auto => {
+                let way_out = error.way_out().unwrap_or("the server has no such listing");
+                Ok(Some(Way::Keys(Some(format!("{error}; {way_out}")))))
+            }
+            Err(Torn::Refused(error) | Torn::Failed(error)) => Err(error),
+            Err(Torn::Disorder) => Ok(Some(Way::Keys(None))),
+        }
+    }
+
+    async fn ask_versions(&self) -> std::result::Result<Way, Torn> {
+        let keeps = match self.source.versions {
+            Versions::Current => Versioning::Off,
+            Versions::Auto => self.bucket.versioning().await.map_err(Torn::Failed)?,
+            Versions::All => Versioning::On,
+        };
+        if keeps == Versioning::Off {
+            return Ok(Way::Keys(None));
+        }
+        let mut listing = self.bucket.list_versions();
+        let page = listing.next().await?;
+        Ok(Way::Versions(Box::new(listing), page))
+    }
+
+    /// Says how the bucket is listed from now on, if that was not what was said last. That
+    /// versions are listed is worth a word only after they were refused.
+    fn say_how(&self, group: &mut Group<'_, '_>, by: By, refused: Option<String>) -> Result<()> {
+        let now = self.clock.now();
+        let event = match (by, refused) {
+            (By::Versions, _) => words::versions_listed(now),
+            (By::Keys, Some(why)) => words::versions_refused(&why, now),
+            (By::Keys, None) => return Ok(()),
+        };
+        let shelf = group.shelf();
+        let kinds = [words::VERSIONS_REFUSED, words::VERSIONS_LISTED];
+        let last = shelf.catalogue().said_last(shelf.name(), kinds)?;
+        if last.as_deref().unwrap_or(words::VERSIONS_LISTED) == event.kind {
+            return Ok(());
+        }
+        log::warn!("{}: {}", self.source.name, event.text);
+        group.says(Fact::Event(event))
+    }
+
+    /// What of `changes`, which the listing of keys shows, that of versions did not.
+    fn left_out(
+        &self,
+        changes: Vec<Change>,
+        group: &mut Group<'_, '_>,
+        joined: &mut Joined,
+    ) -> Result<Vec<Change>> {
+        let now = self.clock.now();
+        let now = now.checked_add(self.bucket.clock_ahead()).unwrap_or(now);
+        let mut left_out = Vec::new();
+        for change in changes {
+            let rows = group.shelf().catalogue();
+            let planned = rows.plan_of(&self.source.name, change.key.as_str())?;
+            if planned
+                .iter()
+                .any(|other| is_same(&other.identity, &change.identity))
+            {
+                continue;
+            }
+            // What came between the two listings was left out by none.
+            let age = now.duration_since(change.identity.last_modified);
+            if age > BETWEEN && joined.left_out.len() < NAMED {
+                joined.left_out.push(change.key.clone());
+            }
+            left_out.push(change);
+        }
+        Ok(left_out)
+    }
+
+    fn join_markers(
+        &self,
+        mut markers: Vec<Marker>,
+        group: &mut Group<'_, '_>,
+        joined: &mut Joined,
+    ) -> Result<()> {
+        markers.retain(|marker| self.source.filter.takes(marker.key.as_str()));
+        let rows = group.shelf().catalogue();
+        let known = rows.known_markers(&self.source.name, &markers)?;
+        let (changed, seen) = plan::plan_markers(markers, &known);
+        seen.into_iter()
+            .for_each(|row| joined.seen_markers.insert(row));
+        for marker in changed {
+            let at = self.clock.now();
+            group.says(Fact::Marked { marker, at })?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether both may be one version: a listing of keys tells no ids.
+fn is_same(one: &Identity, other: &Identity) -> bool {
+    let without_id = |identity: &Identity| Identity {
+        version_id: None,
+        ..identity.clone()
+    };
+    without_id(one).is(&without_id(other))
 }
 
 fn ended_by_itself(error: tokio::task::JoinError) -> Error {

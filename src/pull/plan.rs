@@ -1,6 +1,7 @@
 //! The plan: a listing page, joined with what is known of its keys, gives changes. Pure.
 
-use crate::object::{Change, InBucket, Known, Listed, ObjectKey, State, Why};
+use crate::catalogue::MarkerRow;
+use crate::object::{Change, Identity, InBucket, Known, Listed, Marker, ObjectKey, State, Why};
 use std::collections::HashMap;
 
 /// What one page of a listing comes to.
@@ -8,8 +9,11 @@ use std::collections::HashMap;
 pub(super) struct PagePlan {
     /// What there is to do.
     pub changes: Vec<Change>,
-    /// Rows whose keys the page shows: none of them is missing from the bucket.
+    /// Rows whose keys the page shows: none of them is missing from the bucket. Of a listing of
+    /// versions, those that it shows.
     pub seen: Vec<i64>,
+    /// Known versions that the bucket shows otherwise than before.
+    pub shown: Vec<(ObjectKey, Identity, InBucket)>,
 }
 
 /// Joins a page with the rows known for its keys.
@@ -22,39 +26,123 @@ pub(super) fn plan_page(page: &[Listed], known: &HashMap<ObjectKey, Vec<Known>>)
         let rows = known.get(&listed.key).map_or(&[][..], Vec::as_slice);
         let current = rows.iter().filter(|r| r.in_bucket == InBucket::Current);
         plan.seen.extend(current.map(|r| r.id));
-        let row = row_of(listed, rows);
-        let why = match row {
-            Some(row) => why_known(listed, row),
-            None if rows.is_empty() => Some(Why::New),
-            None => Some(Why::Changed),
-        };
-        if let Some(why) = why {
-            plan.changes.push(Change {
-                why,
-                key: listed.key.clone(),
-                // The row keeps the one that it has, should the listing tell the time otherwise now.
-                identity: row.map_or(&listed.identity, |row| &row.identity).clone(),
-                storage_class: listed.storage_class.clone(),
-            });
+        let row = row_of(listed, rows, unnamed);
+        plan.changes.extend(change(listed, row, rows.is_empty()));
+    }
+    plan
+}
+
+/// Joins a page of a listing of versions with the rows known for them.
+///
+/// - A version whose bytes are not here is planned, as what the bucket shows of it.
+/// - One that is here and shown as another than before is said: a version is no other one for
+///   being replaced, hidden or shown again.
+/// - Of the versions without an id a key has one: where the page shows it, the rows of those that
+///   it overwrote are no longer there.
+pub(super) fn plan_versions(page: &[Listed], known: &HashMap<ObjectKey, Vec<Known>>) -> PagePlan {
+    let mut plan = PagePlan::default();
+    for listed in page {
+        let rows = known.get(&listed.key).map_or(&[][..], Vec::as_slice);
+        let row = row_of(listed, rows, answered);
+        plan.seen.extend(row.map(|row| row.id));
+        plan.changes.extend(change(listed, row, rows.is_empty()));
+        let otherwise = row.filter(|row| {
+            row.in_bucket != listed.in_bucket && listed.in_bucket != InBucket::Current
+        });
+        plan.shown.extend(otherwise.map(|row| {
+            let identity = row.identity.clone();
+            (row.key.clone(), identity, listed.in_bucket)
+        }));
+        if listed.identity.version_id.is_some() {
+            continue;
+        }
+        for old in rows.iter().filter(|old| is_overwritten(old, row)) {
+            plan.seen.push(old.id);
+            // One that was current is replaced when the newcomer is recorded.
+            let replaced =
+                old.in_bucket == InBucket::Current && listed.in_bucket == InBucket::Current;
+            if !replaced {
+                let identity = old.identity.clone();
+                plan.shown.push((old.key.clone(), identity, InBucket::Gone));
+            }
         }
     }
     plan
 }
 
-/// The row of the listed version; the one that is current where identities repeat.
-fn row_of<'a>(listed: &Listed, rows: &'a [Known]) -> Option<&'a Known> {
+/// Whether `old` was the version `null` of its key, and is another than `now`.
+fn is_overwritten(old: &Known, now: Option<&Known>) -> bool {
+    old.identity.version_id.is_none()
+        && old.answered.is_none()
+        && old.in_bucket != InBucket::Gone
+        && now.is_none_or(|now| now.id != old.id)
+}
+
+/// The markers of a page that are not known as they are shown, and the rows of those that are
+/// known.
+pub(super) fn plan_markers(
+    page: Vec<Marker>,
+    known: &[Option<MarkerRow>],
+) -> (Vec<Marker>, Vec<i64>) {
+    let seen = known.iter().flatten().map(|row| row.id).collect();
+    let changed = page.into_iter().zip(known).filter(|(marker, row)| {
+        row.as_ref()
+            .is_none_or(|row| row.marker != *marker || row.missed_at.is_some())
+    });
+    (changed.map(|(marker, _)| marker).collect(), seen)
+}
+
+/// What there is to do about a listed version.
+fn change(listed: &Listed, row: Option<&Known>, first: bool) -> Option<Change> {
+    let why = match row {
+        Some(row) => why_known(listed, row)?,
+        None if first => Why::New,
+        None => Why::Changed,
+    };
+    Some(Change {
+        why,
+        key: listed.key.clone(),
+        // The row keeps the one that it has, should the listing tell the time otherwise now.
+        identity: row.map_or(&listed.identity, |row| &row.identity).clone(),
+        storage_class: listed.storage_class.clone(),
+        in_bucket: listed.in_bucket,
+    })
+}
+
+/// The row of the listed version; the one that is current where identities repeat. `also` knows
+/// versions whose id one listing told and the other did not.
+fn row_of<'a>(
+    listed: &Listed,
+    rows: &'a [Known],
+    also: fn(&Identity, &Known) -> bool,
+) -> Option<&'a Known> {
     rows.iter()
-        .filter(|row| row.identity.is(&listed.identity))
+        .filter(|row| row.identity.is(&listed.identity) || also(&listed.identity, row))
         .max_by_key(|row| (row.in_bucket == InBucket::Current, row.id))
+}
+
+/// The row is of a listing without ids; the GET answered this one.
+fn answered(listed: &Identity, row: &Known) -> bool {
+    row.identity.version_id.is_none()
+        && listed.version_id.is_some()
+        && row.answered == listed.version_id
+}
+
+/// The row is of a listing with ids, and this one has none.
+fn unnamed(listed: &Identity, row: &Known) -> bool {
+    let without_id = Identity {
+        version_id: None,
+        ..row.identity.clone()
+    };
+    row.identity.version_id.is_some() && without_id.is(listed)
 }
 
 /// What there is to do about a version that is known.
 fn why_known(listed: &Listed, row: &Known) -> Option<Why> {
+    let back = listed.in_bucket == InBucket::Current && row.in_bucket != InBucket::Current;
     match row.state {
-        State::Stored | State::Held | State::Skipped => {
-            (row.in_bucket != InBucket::Current).then_some(Why::Back)
-        }
-        State::Archived if archived(listed.storage_class.as_deref()) => None,
+        State::Stored | State::Held | State::Skipped => back.then_some(Why::Back),
+        State::Archived if archived(listed.storage_class.as_deref()) => back.then_some(Why::Back),
         State::Pending | State::Archived | State::Unreadable | State::Quarantined => {
             Some(Why::Retry)
         }
@@ -88,6 +176,7 @@ mod tests {
             key: ObjectKey::new(key).unwrap(),
             identity: identity(n),
             storage_class: class.map(str::to_owned),
+            in_bucket: InBucket::Current,
         }
     }
 
@@ -96,6 +185,7 @@ mod tests {
             id,
             key: ObjectKey::new(key).unwrap(),
             identity: identity(n),
+            answered: None,
             state,
             in_bucket,
             sha256: None,

@@ -7,7 +7,7 @@ use crate::bucket::{Ask, Bucket, Download, Failure};
 use crate::digest::{Claim, Contradiction, Proven, Subject, Verified, prove};
 use crate::error::{Error, Kind, Result};
 use crate::formats::{self, Format};
-use crate::object::{Change, Clock, Fact, Identity, Sha256, SourceName, State, Why};
+use crate::object::{Change, Clock, Fact, Identity, InBucket, Sha256, SourceName, State, Why};
 use crate::outcome::{Event, Reporter, Stop};
 use crate::series;
 use crate::store::{Incoming, Reserved, Space};
@@ -24,6 +24,8 @@ pub(super) enum Fetched {
     Fact(Fact),
     /// Cannot be read with our key.
     Unreadable(Change, Error),
+    /// An older version, and our key may not read those.
+    Withheld(Error),
     /// Not there any more, another version by now, or not signed yet: the next listing tells.
     Passed,
     /// Could not be fetched this time.
@@ -103,6 +105,7 @@ impl Transfer {
                 key: change.key.clone(),
                 identity: change.identity.clone(),
                 state,
+                in_bucket: change.in_bucket,
                 at: self.clock.now(),
             })
         };
@@ -133,6 +136,12 @@ impl Transfer {
             Err(Miss::Bucket(failure)) => match failure {
                 Failure::Archived => note(State::Archived),
                 Failure::Gone | Failure::Changed => Fetched::Passed,
+                // It says nothing of the version, and is not to be said of each.
+                Failure::Unreadable(error)
+                    if error.kind() == Kind::Usage && change.in_bucket != InBucket::Current =>
+                {
+                    Fetched::Withheld(error)
+                }
                 Failure::Unreadable(error) => Fetched::Unreadable(change, error),
                 Failure::Broken(error) | Failure::Passing(error) | Failure::Fatal(error) => {
                     Fetched::Failed(change, error)
@@ -168,6 +177,7 @@ impl Transfer {
         let mut heard = self.heard(change, &background.near, false).await?;
         let now = self.clock.now();
         if background.named == Named::Freely
+            && change.in_bucket == InBucket::Current
             && self.witnesses.may_yet_be_signed(change, &heard, now)
         {
             log::info!("{}: not signed yet; it waits for the next run", change.key);
@@ -232,8 +242,12 @@ impl Transfer {
         heard: &Heard,
     ) -> Result<Proven, Miss> {
         let (key, identity) = (&change.key, &change.identity);
+        let bucket = match change.in_bucket {
+            InBucket::Current => self.bucket.clone(),
+            _ => self.bucket.by_version(),
+        };
         let mut download = tokio::select! {
-            opened = self.bucket.open(key, identity, ask) => opened?,
+            opened = bucket.open(key, identity, ask) => opened?,
             () = self.stop.wait() => return Err(Miss::Stopped),
         };
         let id = Incoming::id_of(&self.source, key, identity);
@@ -289,6 +303,7 @@ impl Transfer {
             answer: download.answer().clone(),
             staged,
             content,
+            in_bucket: change.in_bucket,
         };
         let proven = prove(subject, digests, &evidence);
         if let Proven::Verified(verified) = &proven

@@ -1,6 +1,7 @@
 //! The findings that a pull itself makes, in words: what happened, how we know, what to do.
 
 use crate::digest::Contradiction;
+use crate::error::Error;
 use crate::formats::Format;
 use crate::object::{
     Advice, EventRecord, EvidenceClass, FindingRecord, Identity, Known, ObjectKey, Proof, Severity,
@@ -18,6 +19,13 @@ pub(super) const ENCRYPTION_LOST: &str = "encryption-lost";
 pub(super) const ENCRYPTION_CHANGED: &str = "encryption-changed";
 /// A newcomer cannot be read, and others of its series could.
 pub(super) const BECAME_UNREADABLE: &str = "became-unreadable";
+
+/// Older versions cannot be listed.
+pub(super) const VERSIONS_REFUSED: &str = "versions-refused";
+/// They can be again.
+pub(super) const VERSIONS_LISTED: &str = "versions-listed";
+/// They can be listed, and not read.
+pub(super) const VERSIONS_WITHHELD: &str = "versions-withheld";
 
 /// What the warning about a readable format is called.
 pub(super) fn readable(format: Format) -> String {
@@ -340,6 +348,24 @@ impl Frame<'_> {
         self.finding("listing-omits", Severity::Warning, None, advice)
     }
 
+    /// Keys of which the listing of versions leaves something out.
+    pub(super) fn versions_left_out(&self, keys: &[ObjectKey]) -> FindingRecord {
+        let some: Vec<String> = keys.iter().take(3).map(ToString::to_string).collect();
+        let advice = Advice {
+            what: format!(
+                "the bucket's listing of versions leaves versions out, of {} keys at least, such as {}",
+                keys.len(),
+                some.join(", "),
+            ),
+            evidence: "of every key the bucket calls one version or delete marker the newest (S3 API Reference, ListObjectVersions); of these it showed none, or others alone, while the plain listing shows the key".to_owned(),
+            next: format!(
+                "what is current comes home by the plain listing, older versions may be missing: tell the provider. `versions = \"current\"` in the [[source]] asks for no older ones; then `offsite ack {}-{}`",
+                self.source, self.number
+            ),
+        };
+        self.finding("versions-left-out", Severity::Warning, None, advice)
+    }
+
     /// Objects that are larger than the owner wants any to be: how many, and their bytes.
     pub(super) fn oversize(
         &self,
@@ -388,6 +414,41 @@ pub(super) fn replaced_within_a_day(key: &ObjectKey, at: Timestamp) -> EventReco
         kind: "replaced-within-a-day".to_owned(),
         key: Some(key.clone()),
         text: "a name that is written once changed within a day of its first appearance, as when a job is run again; the first is in history/".to_owned(),
+        at,
+    }
+}
+
+/// Older versions cannot be listed; from now on the current ones are.
+pub(super) fn versions_refused(why: &str, at: Timestamp) -> EventRecord {
+    EventRecord {
+        kind: VERSIONS_REFUSED.to_owned(),
+        key: None,
+        text: format!(
+            "only what is current comes home; older versions, if there are any, cannot be listed: {why}"
+        ),
+        at,
+    }
+}
+
+/// They can be again.
+pub(super) fn versions_listed(at: Timestamp) -> EventRecord {
+    EventRecord {
+        kind: VERSIONS_LISTED.to_owned(),
+        key: None,
+        text: "every version that the bucket holds is listed again, and comes home".to_owned(),
+        at,
+    }
+}
+
+/// Older versions are listed and cannot be read.
+pub(super) fn versions_withheld(why: &Error, at: Timestamp) -> EventRecord {
+    EventRecord {
+        kind: VERSIONS_WITHHELD.to_owned(),
+        key: None,
+        text: format!(
+            "older versions are listed and stay in the bucket: {why}; {}",
+            why.way_out().unwrap_or("this key may not read them")
+        ),
         at,
     }
 }

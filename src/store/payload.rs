@@ -3,7 +3,8 @@
 use super::place::Held;
 use crate::digest::{Contradiction, Verified};
 use crate::object::{
-    Answer, EvidenceClass, Identity, ObjectKey, PlaceRecord, Proof, Sha256, State, Timestamp,
+    Answer, EvidenceClass, Identity, InBucket, ObjectKey, PlaceRecord, Proof, Sha256, State,
+    Timestamp,
 };
 
 /// Bytes to be placed, whoever proved them.
@@ -16,6 +17,7 @@ pub(super) struct Payload {
     pub(super) evidence: EvidenceClass,
     pub(super) proofs: Vec<Proof>,
     pub(super) content: Option<String>,
+    pub(super) in_bucket: InBucket,
     pub(super) from: String,
 }
 
@@ -32,6 +34,7 @@ macro_rules! payload_from {
                     evidence: proven.evidence(),
                     proofs: proven.proofs().to_vec(),
                     content: proven.content().map(str::to_owned),
+                    in_bucket: proven.in_bucket(),
                     from: proven.staged().to_owned(),
                 }
             }
@@ -52,6 +55,8 @@ impl From<&Held> for Payload {
             evidence: held.evidence,
             proofs: held.proofs.clone(),
             content: held.content.clone(),
+            // The row that is known keeps what it says of the bucket.
+            in_bucket: InBucket::Current,
             from: held.path.clone(),
         }
     }
@@ -70,6 +75,7 @@ impl Payload {
             proofs: self.proofs,
             content: self.content,
             state,
+            in_bucket: self.in_bucket,
             from: self.from,
             path,
             displaced: None,

@@ -3,8 +3,8 @@
 use super::*;
 use crate::digest::{Contradiction, Evidence, Hasher, Proven, Subject, Verified, prove};
 use crate::object::{
-    Answer, Durable, EventRecord, Fact, Identity, JournalPosition, ObjectKey, Record, Sha256,
-    State, from_ms,
+    Answer, Durable, EventRecord, Fact, Identity, InBucket, JournalPosition, ObjectKey, Record,
+    Sha256, State, from_ms,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -157,6 +157,7 @@ fn proven(source: &SourceStore, name: &str, content: &str, second: i64, listed: 
         answer: Answer::default(),
         staged: staging.finish().unwrap(),
         content: Some("encrypted age".to_owned()),
+        in_bucket: InBucket::Current,
     };
     prove(subject, hasher.finish(), &evidence)
 }

@@ -75,6 +75,8 @@ pub fn requests<const N: usize>(expected: [(&str, u64); N]) -> Requests {
 
 /// A bucket that one case has to itself.
 pub struct Ground {
+    /// Who answers.
+    pub server: Server,
     /// The bucket's name.
     pub name: String,
     /// Where the program is sent.
@@ -102,19 +104,19 @@ impl Ground {
             Server::Embedded => Self::embedded(),
             Server::Seaweed => {
                 let owner = Seaweed::shared().fresh_bucket("contract");
-                Self::real(owner, seaweedfs::READ_ONLY)
+                Self::real(server, owner, seaweedfs::READ_ONLY)
             }
             Server::Moto => {
                 let moto = Moto::shared();
-                Self::real(moto.fresh_bucket("contract"), moto.read_only)
+                Self::real(server, moto.fresh_bucket("contract"), moto.read_only)
             }
             Server::Ceph => {
                 let owner = Ceph::shared().fresh_bucket("contract");
-                Self::real(owner, ceph::READ_ONLY)
+                Self::real(server, owner, ceph::READ_ONLY)
             }
             Server::Garage => {
                 let owner = Garage::shared().fresh_bucket("contract");
-                Self::real(owner, garage::READ_ONLY)
+                Self::real(server, owner, garage::READ_ONLY)
             }
         }
     }
@@ -124,6 +126,7 @@ impl Ground {
         let server = embedded::Server::start(vec![bucket.clone()], None).unwrap();
         let writer = Keys::of(WRITER.id, WRITER.secret);
         Self {
+            server: Server::Embedded,
             name: bucket.name().to_owned(),
             endpoint: server.endpoint(),
             reader: Keys::of(READER.id, READER.secret),
@@ -135,9 +138,10 @@ impl Ground {
         }
     }
 
-    fn real(owner: support::Bucket, reader: Keys) -> Self {
+    fn real(server: Server, owner: support::Bucket, reader: Keys) -> Self {
         let proxy = FaultProxy::start(&owner.endpoint);
         Self {
+            server,
             name: owner.name.clone(),
             endpoint: proxy.endpoint(),
             reader,
@@ -220,10 +224,19 @@ impl Ground {
         }
     }
 
-    pub fn delete(&self, key: &str) {
+    /// Deletes an object; the answer is the delete marker's version id, if there is one.
+    pub fn delete(&self, key: &str) -> Option<String> {
         match &self.side {
-            Side::Embedded { bucket, .. } => drop(bucket.delete(key)),
-            Side::Real(_) => drop(self.owner.delete(key)),
+            Side::Embedded { bucket, .. } => bucket.delete(key),
+            Side::Real(_) => self.owner.delete(key),
+        }
+    }
+
+    /// Removes one version for good.
+    pub fn delete_version(&self, key: &str, id: &str) {
+        match &self.side {
+            Side::Embedded { bucket, .. } => assert!(bucket.delete_version(key, id)),
+            Side::Real(_) => self.owner.delete_version(key, id),
         }
     }
 
@@ -310,9 +323,16 @@ fn operation(request: &proxy::Request) -> String {
         )
     };
     let plain = query.split('&').all(about_bytes);
+    let has = |name: &str| {
+        query
+            .split('&')
+            .any(|pair| pair.trim_end_matches('=') == name)
+    };
     let in_bucket = path.trim_matches('/').contains('/');
     match request.method.as_str() {
         "GET" if query.contains("list-type=2") => "ListObjectsV2".to_owned(),
+        "GET" if !in_bucket && has("versions") => "ListObjectVersions".to_owned(),
+        "GET" if !in_bucket && has("versioning") => "GetBucketVersioning".to_owned(),
         "GET" if in_bucket && plain => "GetObject".to_owned(),
         "HEAD" if in_bucket && plain => "HeadObject".to_owned(),
         method => format!("{method} {}", request.target),

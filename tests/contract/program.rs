@@ -12,7 +12,7 @@ use std::path::Path;
 /// the run's own record has every request.
 fn pull(ground: &Ground, home: &Home) -> Requests {
     let before = ground.told();
-    let (_, seen) = ground.watch(|| home.run(["pull"]).exits(0));
+    let (_, mut seen) = ground.watch(|| home.run(["pull"]).exits(0));
     assert_eq!(
         ground.told(),
         before,
@@ -20,6 +20,8 @@ fn pull(ground: &Ground, home: &Home) -> Requests {
     );
     let recorded = last_run(home)["counts"]["requests"].as_u64();
     assert_eq!(recorded, Some(seen.values().sum()), "the run's own count");
+    let asked = seen.remove("GetBucketVersioning");
+    assert_eq!(asked, Some(1), "whether the bucket keeps versions");
     seen
 }
 
@@ -76,6 +78,7 @@ fn walk(folder: &Path, each: &mut impl FnMut(&Path)) {
 }
 
 const LIST: (&str, u64) = ("ListObjectsV2", 1);
+const LIST_VERSIONS: (&str, u64) = ("ListObjectVersions", 1);
 
 pub fn hostile_neighbours_come_home_complete(ground: &Ground) {
     let keys = || NEIGHBOURS.into_iter().chain(SPELLINGS);
@@ -209,37 +212,83 @@ pub fn a_deleted_object_is_one_head_and_stays(ground: &Ground) {
     assert_eq!(files(&home), before, "back, and the same file");
 }
 
-pub fn a_versioned_bucket_gives_its_current_versions(ground: &Ground) {
+/// What we hold of a version by its id, and what the bucket shows of it.
+fn shown(home: &Home, key: &str, id: &str) -> (String, String, Vec<u8>) {
+    let mut all = versions(home, key).into_iter();
+    let row = all
+        .find(|row| row["version_id"] == id)
+        .unwrap_or_else(|| panic!("no version {id} of {key}"));
+    let word = |name: &str| row[name].as_str().unwrap().to_owned();
+    (word("state"), word("in_bucket"), kept(home, &row))
+}
+
+fn stored(in_bucket: &str, bytes: &[u8]) -> (String, String, Vec<u8>) {
+    ("stored".to_owned(), in_bucket.to_owned(), bytes.to_vec())
+}
+
+pub fn every_version_that_the_bucket_holds_comes_home(ground: &Ground) {
     ground.enable_versioning();
-    ground.put("site/a.tar", b"older");
+    let large = bytes((33 << 20) + 1, 11);
+    let older = ground.put("site/a.tar", b"older").unwrap();
     let newer = ground.put("site/a.tar", b"newer").unwrap();
+    let big = ground.put("site/big.tar", &large).unwrap();
+    let little = ground.put("site/big.tar", b"little").unwrap();
     let hidden = ground.put("site/b.tar", b"to be hidden").unwrap();
     let home = ground.home();
-    assert_eq!(pull(ground, &home), requests([LIST, ("GetObject", 2)]));
-    let now = rows(&home);
-    assert_eq!(now["site/a.tar"]["version_id"], newer.as_str());
-    assert_eq!(now["site/b.tar"]["version_id"], hidden.as_str());
-    assert_eq!(kept(&home, &now["site/a.tar"]), b"newer");
+    let ranges = (large.len() as u64).div_ceil(2 << 20);
+    let all = [LIST_VERSIONS, ("GetObject", 4 + ranges), ("HeadObject", 1)];
+    assert_eq!(pull(ground, &home), requests(all));
+    assert_eq!(
+        shown(&home, "site/a.tar", &newer),
+        stored("current", b"newer")
+    );
+    assert_eq!(
+        shown(&home, "site/a.tar", &older),
+        stored("noncurrent", b"older")
+    );
+    assert_eq!(
+        shown(&home, "site/big.tar", &little),
+        stored("current", b"little")
+    );
+    assert!(shown(&home, "site/big.tar", &big) == stored("noncurrent", &large));
+    assert_eq!(kept(&home, &rows(&home)["site/a.tar"]), b"newer");
+    assert_eq!(pull(ground, &home), requests([LIST_VERSIONS]));
 
     let newest = ground.put("site/a.tar", b"newest").unwrap();
-    ground.delete("site/b.tar");
-    let expected = [LIST, ("GetObject", 1), ("HeadObject", 1)];
+    let marker = ground.delete("site/b.tar").unwrap();
+    let expected = [LIST_VERSIONS, ("GetObject", 1)];
     assert_eq!(pull(ground, &home), requests(expected));
-    let now = rows(&home);
-    assert_eq!(now["site/a.tar"]["version_id"], newest.as_str());
-    assert_eq!(kept(&home, &now["site/a.tar"]), b"newest");
     assert_eq!(
-        now["site/b.tar"]["in_bucket"], "gone",
-        "behind a delete marker"
+        shown(&home, "site/a.tar", &newest),
+        stored("current", b"newest")
     );
-    assert_eq!(kept(&home, &now["site/b.tar"]), b"to be hidden");
-    let ids: Vec<_> = versions(&home, "site/a.tar")
-        .iter()
-        .map(|row| row["version_id"].clone())
-        .collect();
-    assert_eq!(ids.len(), 2);
-    assert!(ids.contains(&newer.into()), "{ids:?}");
-    assert_eq!(pull(ground, &home), requests([LIST]));
+    assert_eq!(
+        shown(&home, "site/a.tar", &newer),
+        stored("noncurrent", b"newer")
+    );
+    let behind = stored("hidden", b"to be hidden");
+    assert_eq!(
+        shown(&home, "site/b.tar", &hidden),
+        behind,
+        "a delete marker"
+    );
+
+    ground.delete_version("site/b.tar", &marker);
+    ground.delete_version("site/a.tar", &older);
+    let expected = [LIST_VERSIONS, ("HeadObject", 1)];
+    assert_eq!(
+        pull(ground, &home),
+        requests(expected),
+        "is it really gone?"
+    );
+    assert_eq!(shown(&home, "site/a.tar", &older), stored("gone", b"older"));
+    assert_eq!(
+        shown(&home, "site/b.tar", &hidden),
+        stored("current", b"to be hidden")
+    );
+    assert_eq!(pull(ground, &home), requests([LIST_VERSIONS]));
+    home.run(["status"]).exits(0);
+    home.run(["catalogue", "check", "--deep"]).exits(0);
 }
 
 pub fn versioning_switched_on_later_fetches_nothing(ground: &Ground) {
@@ -248,6 +297,37 @@ pub fn versioning_switched_on_later_fetches_nothing(ground: &Ground) {
     let home = ground.home();
     pull(ground, &home);
     ground.enable_versioning();
-    assert_eq!(pull(ground, &home), requests([LIST]));
+    assert_eq!(pull(ground, &home), requests([LIST_VERSIONS]));
+    let newer = ground.put("site/a.tar", b"3").unwrap();
+    let expected = [LIST_VERSIONS, ("GetObject", 1)];
+    assert_eq!(pull(ground, &home), requests(expected));
+    assert_eq!(shown(&home, "site/a.tar", &newer), stored("current", b"3"));
+    let of_old = |row: &Value| (row["version_id"].is_null(), row["in_bucket"].clone());
+    let all: Vec<_> = versions(&home, "site/a.tar").iter().map(of_old).collect();
+    assert!(all.contains(&(true, "noncurrent".into())), "{all:?}");
+    assert_eq!(pull(ground, &home), requests([LIST_VERSIONS]));
     home.run(["status"]).exits(0);
+}
+
+/// The version `null`, by its own name: it is no longer what a plain GET answers.
+pub fn what_was_there_before_versioning_comes_home_too(ground: &Ground) {
+    ground.put("site/a.tar", b"before");
+    ground.enable_versioning();
+    let after = ground.put("site/a.tar", b"after").unwrap();
+    let home = ground.home();
+    let expected = [LIST_VERSIONS, ("GetObject", 2)];
+    assert_eq!(pull(ground, &home), requests(expected));
+    assert_eq!(
+        shown(&home, "site/a.tar", &after),
+        stored("current", b"after")
+    );
+    let held: Vec<_> = versions(&home, "site/a.tar")
+        .iter()
+        .map(|row| (row["in_bucket"].clone(), kept(&home, row)))
+        .collect();
+    assert!(
+        held.contains(&("noncurrent".into(), b"before".to_vec())),
+        "{held:?}"
+    );
+    assert_eq!(pull(ground, &home), requests([LIST_VERSIONS]));
 }

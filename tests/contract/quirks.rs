@@ -2,8 +2,47 @@
 //! learnt better turns one of these red, and its line in the table is to be corrected.
 
 use crate::support::bucket::Bucket;
-use crate::support::{Ceph, Garage, Keys, Moto, ceph, garage};
+use crate::support::{Ceph, Garage, Keys, Moto, Seaweed, ceph, garage, seaweedfs};
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ObjectAttributes};
+use offsite::bucket::{Bucket as Client, Tuning};
+use offsite::config::Config;
+use offsite::credentials::Credentials;
+
+/// So the keys are listed too, where versions fill more than a page.
+#[test]
+#[cfg_attr(without_seaweedfs, ignore = "OFFSITE_TEST_WITHOUT names seaweedfs")]
+fn seaweedfs_leaves_keys_out_of_a_listing_of_versions_in_pages() {
+    let bucket = Seaweed::shared().fresh_bucket("quirks");
+    bucket.enable_versioning();
+    for key in crate::NEIGHBOURS {
+        bucket.put(key, b"1");
+        bucket.put(key, b"2");
+    }
+    let text = format!(
+        "[store]\npath = \"/nowhere\"\n[[source]]\nname = \"www\"\nbucket = \"{}\"\nendpoint = \"{}\"",
+        bucket.name, bucket.endpoint
+    );
+    let config = Config::parse(&text).unwrap();
+    let keys = seaweedfs::READ_ONLY;
+    let credentials = Credentials::given(keys.id, keys.secret);
+    let listed = |page: i32| {
+        let tuning = Tuning {
+            page,
+            ..Tuning::default()
+        };
+        let client = Client::new(&config.sources[0], &credentials, tuning).unwrap();
+        bucket.wait(async {
+            let (mut listing, mut versions) = (client.list_versions(), 0);
+            while let Some(page) = listing.next().await.unwrap() {
+                versions += page.objects.len();
+            }
+            versions
+        })
+    };
+    let all = 2 * crate::NEIGHBOURS.len();
+    assert_eq!(listed(1000), all);
+    assert!(listed(4) < all, "its pages are whole: the quirk is gone");
+}
 
 fn status_of_head_bucket(reader: &Bucket) -> u16 {
     let head = reader.client.head_bucket().bucket(&reader.name);

@@ -42,7 +42,13 @@ fn pairs(pairs: &[(&str, &str)]) -> BTreeSet<(String, String)> {
 
 #[test]
 fn the_policies_allow_what_their_names_say_and_no_more() {
-    let reads = pairs(&[("s3:ListBucket", BUCKET), ("s3:GetObject", OBJECTS)]);
+    let reads = pairs(&[
+        ("s3:ListBucket", BUCKET),
+        ("s3:ListBucketVersions", BUCKET),
+        ("s3:GetBucketVersioning", BUCKET),
+        ("s3:GetObject", OBJECTS),
+        ("s3:GetObjectVersion", OBJECTS),
+    ]);
     let writes = pairs(&[
         ("s3:PutObject", OBJECTS),
         ("s3:AbortMultipartUpload", OBJECTS),

@@ -207,6 +207,14 @@ impl Bucket {
         gone.version_id
     }
 
+    /// Removes one version for good.
+    pub fn delete_version(&self, key: &str, id: &str) {
+        let request = self.client.delete_object().bucket(&self.name).key(key);
+        self.wait(request.version_id(id).send())
+            .map_err(refused)
+            .unwrap();
+    }
+
     /// All keys, in the server's order.
     pub fn list(&self) -> Result<Vec<String>, Refused> {
         let request = self.client.list_objects_v2().bucket(&self.name);

@@ -7,7 +7,7 @@ use super::program::{Output, Running, program};
 use offsite::bucket::{Bucket as Client, Tuning};
 use offsite::catalogue::{Catalogue, FindingRow, Query};
 use offsite::config::{
-    Addressing, Demands, Encryption, Filter, LimitsConfig, SourceConfig, StoreConfig,
+    Addressing, Demands, Encryption, Filter, LimitsConfig, SourceConfig, StoreConfig, Versions,
 };
 use offsite::credentials::Credentials;
 use offsite::demo::bucket::{Bucket, Faults, READER, Server};
@@ -93,6 +93,7 @@ impl Nights {
                 ca_file: None,
                 credentials: "env".to_owned(),
                 encryption: Encryption::default(),
+                versions: Versions::default(),
                 demands: Demands::default(),
             },
             store: StoreConfig {

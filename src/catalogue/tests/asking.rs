@@ -61,6 +61,7 @@ fn a_folder_is_one_of_what_is_planned_or_stands_in_latest() {
 fn change(name: &str, n: u64) -> Change {
     Change {
         why: Why::New,
+        in_bucket: InBucket::Current,
         key: key(name),
         identity: plain(n),
         storage_class: Some("GLACIER".to_owned()),

@@ -26,7 +26,7 @@ fn the_schema_is_pinned() {
         ),
         (
             include_str!("../watch.sql"),
-            "d5a35318bb53b8f383edf40d9002822bfb59dba91b6cb186002f3fc974f8755b",
+            "af25b567b7d51ad1fd966cfaf0a4cae19e38ff38a9515885b7179b825f6c0eb4",
         ),
     ] {
         let digest = ring::digest::digest(&ring::digest::SHA256, step.as_bytes());

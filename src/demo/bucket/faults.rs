@@ -33,6 +33,8 @@ pub struct Faults {
     pub refuse: Option<Fault<Refusal>>,
     /// Leaves these keys out of every listing; GET and HEAD still find them.
     pub hide: Option<Matcher>,
+    /// Leaves these keys out of listings of versions alone.
+    pub hide_versions: Option<Matcher>,
     /// The order of listings.
     pub order: Order,
     /// What is wrong with the pages of listings.
@@ -54,6 +56,11 @@ pub struct Faults {
     /// The region the bucket is in; requests signed for another are refused. Without one, any
     /// region is right.
     pub region: Option<&'static str>,
+    /// Operations that the bucket does not let the reading key do, by their names in the S3 API:
+    /// 403 `AccessDenied`.
+    pub denied: Vec<&'static str>,
+    /// Operations that the server does not have: 501 `NotImplemented`.
+    pub missing: Vec<&'static str>,
     /// Called before each operation.
     pub on_request: Option<Hook>,
 }

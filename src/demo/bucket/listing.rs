@@ -68,6 +68,10 @@ impl State {
                 Some((at_key, id)) if at_key == *key => version.is_older_than(id, versions),
                 _ => true,
             })
+            .filter(|(key, ..)| {
+                let hidden = self.faults.hide_versions.as_ref();
+                !hidden.is_some_and(|hidden| hidden(key))
+            })
             .map(|(key, _, version, is_latest)| Row {
                 key,
                 version,

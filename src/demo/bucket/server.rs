@@ -212,7 +212,17 @@ impl Door {
         let signature = cx.headers().get("authorization");
         check_region(signature.and_then(|text| text.to_str().ok()), region)?;
         let reads = ["Get", "Head", "List"];
-        if credentials.access_key == READER.id && !reads.iter().any(|r| operation.starts_with(r)) {
+        let (denied, missing) = bucket.map_or((false, false), |bucket| {
+            bucket.with_faults(|faults| {
+                let meant = |names: &[&str]| names.contains(&operation);
+                (meant(&faults.denied), meant(&faults.missing))
+            })
+        });
+        if missing {
+            return Err(s3_error!(NotImplemented, "This server has no such thing"));
+        }
+        let reads = reads.iter().any(|r| operation.starts_with(r)) && !denied;
+        if credentials.access_key == READER.id && !reads {
             return Err(s3_error!(AccessDenied, "Access Denied"));
         }
         match (name, bucket) {

@@ -77,6 +77,7 @@ impl Finder {
             after = *last;
             let counts = |change: &Change| {
                 change.why != Why::Back
+                    && change.in_bucket == InBucket::Current
                     && formats::is_part(&change.key)
                     && formats::rank(&change.key) == rank
                     && formats::restic_lock(&change.key).is_none()
@@ -158,7 +159,7 @@ impl Finder {
     /// The versions of `key` whose bytes are wanted, and those that the copy has.
     fn objects(&self, key: &ObjectKey) -> Result<(Vec<Change>, Vec<Known>)> {
         let mut wanted = self.plan.plan_of(&self.source.name, key.as_str())?;
-        wanted.retain(|change| change.why != Why::Back);
+        wanted.retain(|change| change.why != Why::Back && change.in_bucket == InBucket::Current);
         let mut had = self.plan.known(&self.source.name, &[key])?;
         let mut had = had.remove(key).unwrap_or_default();
         // Not planned as long as it lies in its tier: here it need not be thawed.
@@ -170,6 +171,7 @@ impl Finder {
                 key: row.key.clone(),
                 identity: row.identity.clone(),
                 storage_class: None,
+                in_bucket: InBucket::Current,
             });
         }
         had.retain(|row| matches!(row.state, State::Stored | State::Held) && row.path.is_some());

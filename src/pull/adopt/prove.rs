@@ -158,6 +158,7 @@ impl Prover {
             answer,
             staged: staged.clone(),
             content: by_its_bytes(change, &samples),
+            in_bucket: change.in_bucket,
         };
         let unproven = match prove(subject, digests, &evidence) {
             Proven::Verified(verified) if verified.evidence() < EvidenceClass::Length => {

@@ -69,6 +69,7 @@ impl Work<'_, '_> {
                 key: row.key,
                 identity: row.identity,
                 state: State::Pending,
+                in_bucket: row.in_bucket,
                 at,
             };
             work.diary.add(work.shelf, noted)
