@@ -10,7 +10,8 @@ mod text;
 
 pub use adopt::{adopt_sum, adopted, candidate, stays};
 pub use json::{
-    change_json, event_json, finding_json, line, lines, run_json, sum_json, version_json,
+    change_json, event_json, finding_json, line, lines, marker_json, run_json, sum_json,
+    version_json,
 };
 pub use nagios::{nagios, nagios_unknown};
 pub use text::{

@@ -22,7 +22,7 @@ pub struct Quirk {
 }
 
 /// Every quirk that is known, those first that cost something.
-pub const QUIRKS: [Quirk; 16] = [
+pub const QUIRKS: [Quirk; 17] = [
     Quirk {
         what: "refuses `x-amz-checksum-mode`: 400 InvalidArgument or 501 NotImplemented",
         seen: "400: Backblaze B2 (vatesfr/xen-orchestra#8358, diced/zipline#746); 501: \
@@ -121,6 +121,13 @@ pub const QUIRKS: [Quirk; 16] = [
         what: "answers GetBucketVersioning under another element's name",
         seen: "moto 5.2.5, here",
         so: "looks for its `Status` in the text",
+    },
+    Quirk {
+        what: "tells another ETag for the version `null` of an object in parts, in a listing of \
+               versions alone",
+        seen: "SeaweedFS 4.48, here",
+        so: "length and time tell such a version; where its ETag is refused, a HEAD tells the right \
+             one",
     },
 ];
 

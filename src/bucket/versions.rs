@@ -12,6 +12,7 @@ use super::span::Torn;
 use crate::error::{Error, Kind, Result};
 use crate::object::{Identity, InBucket, Listed, Marker, ObjectKey, printable};
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::{BucketVersioningStatus, DeleteMarkerEntry, EncodingType, ObjectVersion};
 use std::collections::{BTreeMap, HashSet};
@@ -128,11 +129,31 @@ impl Bucket {
                 };
             }
         };
-        let modified = head.last_modified().map(|at| at.secs());
-        let same = trimmed(head.e_tag()) == identity.etag
-            && head.content_length().and_then(|n| u64::try_from(n).ok()) == Some(identity.size)
-            && modified == Some(identity.last_modified.as_second());
+        let same = trimmed(head.e_tag()) == identity.etag && is_like(&head, identity);
         Ok(identity.version_id.is_some() || same)
+    }
+
+    /// The identity of a listed version without an id, where a HEAD tells another ETag for it and
+    /// the same length and time: a listing of versions may tell it wrong (SeaweedFS 4.48, of
+    /// objects in parts).
+    pub async fn told_otherwise(&self, key: &ObjectKey, identity: &Identity) -> Option<Identity> {
+        if identity.version_id.is_some() {
+            return None;
+        }
+        let head = self
+            .client
+            .head_object()
+            .bucket(&*self.name)
+            .key(super::blank::name_of(key))
+            .set_version_id(self.version_of(identity))
+            .send()
+            .await
+            .ok()?;
+        let etag = trimmed(head.e_tag());
+        (etag != identity.etag && is_like(&head, identity)).then(|| Identity {
+            etag,
+            ..identity.clone()
+        })
     }
 }
 
@@ -304,6 +325,13 @@ impl Rows {
         self.versions.retain(|(listed, _)| listed.key != *at);
         self.markers.retain(|marker| marker.key != *at);
     }
+}
+
+/// Whether length and time are those of `identity`.
+fn is_like(head: &HeadObjectOutput, identity: &Identity) -> bool {
+    let length = head.content_length().and_then(|n| u64::try_from(n).ok());
+    let modified = head.last_modified().map(|at| at.secs());
+    length == Some(identity.size) && modified == Some(identity.last_modified.as_second())
 }
 
 /// Whether the body of an answer says that versions are kept, or were.

@@ -10,7 +10,8 @@ use crate::report;
 const EVENTS: u32 = 20;
 
 /// Tell a key's whole story: every version, each piece of its evidence (what it covered, what it
-/// expected, and whether it holds, fails or is silent), where its bytes are, what happened to it
+/// expected, and whether it holds, fails or is silent), where its bytes are, the delete markers that
+/// hide or hid it, what happened to it
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The object's key
@@ -28,13 +29,14 @@ pub(super) struct Args {
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     let view = View::open(context, &args.store)?;
     view.has(args.source.as_ref())?;
-    let mut versions = Vec::new();
+    let (mut versions, mut markers) = (Vec::new(), Vec::new());
     for source in view.catalogue.sources()? {
         if args.source.as_ref().is_none_or(|name| *name == source.name) {
             versions.extend(view.catalogue.versions_of(&source.name, &args.key)?);
+            markers.extend(view.catalogue.markers_of(&source.name, &args.key)?);
         }
     }
-    if versions.is_empty() {
+    if versions.is_empty() && markers.is_empty() {
         let key = crate::object::printable(&args.key);
         return Err(
             Error::new(Kind::Usage, format!("no version of {key} is known"))
@@ -44,10 +46,11 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     let out = &mut context.out;
     if args.json {
         report::lines(out, versions.iter().map(report::version_json)).map_err(written)?;
+        report::lines(out, markers.iter().map(report::marker_json)).map_err(written)?;
     } else {
         let mut happened = view.catalogue.events(Some(&args.key), EVENTS)?;
         happened.retain(|row| args.source.as_ref().is_none_or(|name| *name == row.source));
-        report::show(out, &versions, &happened).map_err(written)?;
+        report::show(out, &versions, &markers, &happened).map_err(written)?;
     }
     Ok(Exit::Ok)
 }

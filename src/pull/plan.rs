@@ -121,11 +121,24 @@ fn row_of<'a>(
         .max_by_key(|row| (row.in_bucket == InBucket::Current, row.id))
 }
 
-/// The row is of a listing without ids; the GET answered this one.
+/// The row is of a listing without ids, and the GET answered this one; or both are the version
+/// `null` of an object in parts, whose ETag SeaweedFS tells otherwise in a listing of versions.
 fn answered(listed: &Identity, row: &Known) -> bool {
-    row.identity.version_id.is_none()
-        && listed.version_id.is_some()
-        && row.answered == listed.version_id
+    if row.identity.version_id.is_some() {
+        return false;
+    }
+    if listed.version_id.is_some() {
+        return row.answered == listed.version_id;
+    }
+    let with_its_etag = Identity {
+        etag: row.identity.etag.clone(),
+        ..listed.clone()
+    };
+    let in_parts = |etag: &str| etag.contains('-');
+    row.answered.is_none()
+        && in_parts(&listed.etag)
+        && in_parts(&row.identity.etag)
+        && with_its_etag.is(&row.identity)
 }
 
 /// The row is of a listing with ids, and this one has none.

@@ -99,8 +99,8 @@ impl From<Failure> for Miss {
 
 impl Transfer {
     /// Fetches what `change` asks for; never fails the run by itself.
-    pub(super) async fn fetch(&self, change: Change, background: Background) -> Fetched {
-        let note = |state| {
+    pub(super) async fn fetch(&self, mut change: Change, background: Background) -> Fetched {
+        let note = |change: &Change, state| {
             Fetched::Fact(Fact::Noted {
                 key: change.key.clone(),
                 identity: change.identity.clone(),
@@ -117,24 +117,32 @@ impl Transfer {
             });
         }
         if background.named == Named::Lock && change.identity.size <= formats::RESTIC_LOCK_MAX {
-            return note(State::Skipped);
+            return note(&change, State::Skipped);
         }
         if archived(change.storage_class.as_deref()) {
-            return note(State::Archived);
+            return note(&change, State::Archived);
         }
         // One object that does not fit leaves the room to those that do.
         let _room = match self.room_for(&change) {
             Ok(room) => room,
             Err(full) => return Fetched::Failed(change, full),
         };
-        match self.until_settled(&change, &background).await {
+        let mut settled = self.until_settled(&change, &background).await;
+        if matches!(settled, Err(Miss::Bucket(Failure::Changed)))
+            && change.identity.etag.contains('-')
+            && let Some(identity) = self.told_otherwise(&change).await
+        {
+            change.identity = identity;
+            settled = self.until_settled(&change, &background).await;
+        }
+        match settled {
             Ok(Proven::Verified(verified)) => Fetched::Verified(verified),
             Ok(Proven::Contradicted(contradiction)) => Fetched::Contradicted(contradiction),
             Err(Miss::Stopped) => Fetched::Interrupted,
             Err(Miss::Unsigned) => Fetched::Passed,
             Err(Miss::Drive(error)) => Fetched::Drive(error),
             Err(Miss::Bucket(failure)) => match failure {
-                Failure::Archived => note(State::Archived),
+                Failure::Archived => note(&change, State::Archived),
                 Failure::Gone | Failure::Changed => Fetched::Passed,
                 // It says nothing of the version, and is not to be said of each.
                 Failure::Unreadable(error)
@@ -147,6 +155,23 @@ impl Transfer {
                     Fetched::Failed(change, error)
                 }
             },
+        }
+    }
+
+    /// What is not current is asked for by its version.
+    fn bucket_of(&self, change: &Change) -> Bucket {
+        match change.in_bucket {
+            InBucket::Current => self.bucket.clone(),
+            _ => self.bucket.by_version(),
+        }
+    }
+
+    /// What a HEAD tells of a listed version, where the listing told another ETag.
+    async fn told_otherwise(&self, change: &Change) -> Option<Identity> {
+        let bucket = self.bucket_of(change);
+        tokio::select! {
+            told = bucket.told_otherwise(&change.key, &change.identity) => told,
+            () = self.stop.wait() => None,
         }
     }
 
@@ -242,10 +267,7 @@ impl Transfer {
         heard: &Heard,
     ) -> Result<Proven, Miss> {
         let (key, identity) = (&change.key, &change.identity);
-        let bucket = match change.in_bucket {
-            InBucket::Current => self.bucket.clone(),
-            _ => self.bucket.by_version(),
-        };
+        let bucket = self.bucket_of(change);
         let mut download = tokio::select! {
             opened = bucket.open(key, identity, ask) => opened?,
             () = self.stop.wait() => return Err(Miss::Stopped),

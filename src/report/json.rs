@@ -1,7 +1,7 @@
 //! JSON: one object a line, with stable names.
 
-use crate::catalogue::{EventRow, FindingRow, RunRow};
-use crate::object::{Change, Proof, SourceName, StoredVersion, deceives};
+use crate::catalogue::{EventRow, FindingRow, MarkerRow, RunRow};
+use crate::object::{Change, InBucket, Proof, SourceName, StoredVersion, deceives};
 use crate::pull::DryRun;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -30,6 +30,31 @@ pub fn version_json(version: &StoredVersion) -> Value {
         "content_type": version.answer.content_type,
         "encryption": version.answer.encryption,
         "path": version.path,
+    })
+}
+
+/// A delete marker, as `show --json` prints it: with the names of a version's fields, and
+/// `delete-marker` as its state.
+pub fn marker_json(row: &MarkerRow) -> Value {
+    let in_bucket = match (row.missed_at, row.marker.hides) {
+        (Some(_), _) => InBucket::Gone,
+        (None, true) => InBucket::Current,
+        (None, false) => InBucket::Noncurrent,
+    };
+    json!({
+        "source": row.source,
+        "key": row.marker.key,
+        "version_id": row.marker.version_id,
+        "size": null,
+        "sha256": null,
+        "etag": null,
+        "last_modified": row.marker.last_modified,
+        "first_seen": row.first_seen,
+        "stored_at": null,
+        "missed_at": row.missed_at,
+        "state": "delete-marker",
+        "in_bucket": in_bucket,
+        "path": null,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Text for people: plain lines that also read well in a cron mail.
 
-use crate::catalogue::{EventRow, RunRow};
+use crate::catalogue::{EventRow, MarkerRow, RunRow};
 use crate::error::Result;
 use crate::machine::Machine;
 use crate::object::{
@@ -219,6 +219,7 @@ pub fn version_line(
 pub fn show(
     out: &mut dyn Write,
     versions: &[StoredVersion],
+    markers: &[MarkerRow],
     happened: &[EventRow],
 ) -> io::Result<()> {
     for (at, version) in versions.iter().enumerate() {
@@ -227,10 +228,34 @@ pub fn show(
         }
         one_version(out, version)?;
     }
+    for row in markers {
+        writeln!(out)?;
+        one_marker(out, row)?;
+    }
     if !happened.is_empty() {
         writeln!(out)?;
     }
     events(out, happened)
+}
+
+fn one_marker(out: &mut dyn Write, row: &MarkerRow) -> io::Result<()> {
+    let marker = &row.marker;
+    writeln!(out, "{} {}: a delete marker", row.source, marker.key)?;
+    let mut field = |name: &str, value: &str| writeln!(out, "  {name:<14} {}", printable(value));
+    field("version id", marker.version_id.as_deref().unwrap_or("null"))?;
+    let what = match (row.missed_at, marker.hides) {
+        (Some(_), _) => "no longer in the bucket",
+        (None, true) => "hides the key",
+        (None, false) => "older than what the bucket shows",
+    };
+    field("state", what)?;
+    let deleted = time(marker.last_modified);
+    field("deleted", &format!("{deleted} UTC by the bucket"))?;
+    field("first seen", &format!("{} UTC by us", time(row.first_seen)))?;
+    if let Some(at) = row.missed_at {
+        field("first missed", &format!("{} UTC", time(at)))?;
+    }
+    Ok(())
 }
 
 fn one_version(out: &mut dyn Write, version: &StoredVersion) -> io::Result<()> {

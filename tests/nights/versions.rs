@@ -116,6 +116,17 @@ fn a_delete_marker_hides_its_key_until_it_is_removed() {
     assert_eq!(markers.len(), 1);
     assert_eq!(markers[0].marker.version_id.as_ref(), Some(&marker));
     assert!(markers[0].marker.hides && markers[0].missed_at.is_none());
+    let told = nights.offsite(&["show", KEY]).exits(0).stdout;
+    assert!(
+        told.contains("a delete marker") && told.contains("hides the key"),
+        "{told}"
+    );
+    let told = nights
+        .offsite(&["show", KEY, "--json"])
+        .exits(0)
+        .json_lines();
+    assert_eq!(told.last().unwrap()["state"], "delete-marker");
+    assert_eq!(told.last().unwrap()["version_id"], marker.as_str());
     nothing_changes(&mut nights);
 
     assert!(nights.bucket.delete_version(KEY, &marker));
