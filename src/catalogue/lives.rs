@@ -16,6 +16,8 @@ pub struct Lived {
     pub life: Life,
     /// The row of the version that the bucket showed last time; `None` where it shows none.
     pub current: Option<i64>,
+    /// Whether a version of it is planned: then the bucket shows the key tonight.
+    pub planned: bool,
 }
 
 impl Catalogue {
@@ -28,7 +30,9 @@ impl Catalogue {
     ) -> Result<()> {
         let sql =
             "SELECT key, min(min(first_seen, last_modified)), min(first_seen), max(missed_at),
-               max(CASE in_bucket WHEN 'current' THEN id END)
+               max(CASE in_bucket WHEN 'current' THEN id END),
+               EXISTS (SELECT 1 FROM plan AS p
+                 WHERE p.source_id = version.source_id AND p.key = version.key)
              FROM version INDEXED BY version_identity
              WHERE source_id = (SELECT id FROM source WHERE name = ?1) AND key >= ?2
              GROUP BY key ORDER BY key";
@@ -43,6 +47,7 @@ impl Catalogue {
                     missed: missed.filter(|_| current.is_none()).map(from_ms),
                 },
                 current,
+                planned: row.get(5)?,
             });
             Ok(())
         })

@@ -6,12 +6,12 @@
 use super::group::Group;
 use super::list::{By, Listing};
 use super::seen::Seen;
-use super::vanished::Vanished;
+use super::vanished;
 use crate::bucket::{Bucket, Failure};
 use crate::catalogue::Catalogue;
 use crate::config::Filter;
 use crate::error::Result;
-use crate::object::{Fact, Identity, Known, ObjectKey, SourceName, Timestamp};
+use crate::object::{Fact, Identity, InBucket, Known, ObjectKey, SourceName, Timestamp};
 use crate::outcome::Stop;
 use std::collections::BTreeSet;
 use tokio::runtime::Runtime;
@@ -39,7 +39,7 @@ pub(super) fn confirm(
     }
     let (sample, missing) = sample(group, filter, listing)?;
     if sample.is_empty() {
-        return Ok(());
+        return vanished::judge(group, &|_, _| false, now);
     }
     let asked = sample.len();
     let answers = runtime.block_on(ask(bucket, sample, listing.by, stop));
@@ -52,13 +52,13 @@ pub(super) fn confirm(
         group.finding(|frame| frame.listing_omits(&there, asked))?;
     }
     let all_gone = answers.iter().all(|(_, there)| *there == Some(false));
-    let mut vanished = Vanished::default();
     if missing > asked && all_gone {
         each_missing(group, filter, listing, &mut |group, known| {
-            vanished.note(group, &known.key)
+            note(group, &known)
         })?;
-        let is_gone = |row: i64, key: &ObjectKey| !listing.seen.contains(row) && filter.takes(key.as_str());
-        vanished.judge(group, &is_gone, now)?;
+        let is_gone =
+            |row: i64, key: &ObjectKey| !listing.seen.contains(row) && filter.takes(key.as_str());
+        vanished::judge(group, &is_gone, now)?;
         return each_missing(group, filter, listing, &mut |group, known| {
             take(group, known, now)
         });
@@ -68,14 +68,22 @@ pub(super) fn confirm(
         .filter(|(_, there)| *there == Some(false));
     let gone: Vec<Known> = gone.map(|(known, _)| known).collect();
     for known in &gone {
-        vanished.note(group, &known.key)?;
+        note(group, known)?;
     }
     let rows: BTreeSet<i64> = gone.iter().map(|known| known.id).collect();
-    vanished.judge(group, &|row, _| rows.contains(&row), now)?;
+    vanished::judge(group, &|row, _| rows.contains(&row), now)?;
     for known in gone {
         take(group, known, now)?;
     }
     Ok(())
+}
+
+/// What was hidden or replaced before had its verdict then.
+fn note(group: &mut Group<'_, '_>, known: &Known) -> Result<()> {
+    match known.in_bucket {
+        InBucket::Current => vanished::note(group, &known.key),
+        InBucket::Noncurrent | InBucket::Hidden | InBucket::Gone => Ok(()),
+    }
 }
 
 fn take(group: &mut Group<'_, '_>, known: Known, at: Timestamp) -> Result<()> {

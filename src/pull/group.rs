@@ -6,6 +6,7 @@ use super::decide::{Decision, decide, held_already};
 use super::late::{disputed_by, signed_by};
 use super::older::Olders;
 use super::transfer::Fetched;
+use super::vanished::Vanished;
 use super::words::{self, Frame};
 use crate::catalogue::EventRow;
 use crate::config::Demands;
@@ -52,6 +53,8 @@ pub(super) struct Group<'a, 'h> {
     pub(super) demands: Demands,
     /// Versions whose evidence is weaker than that: the class demanded, how many, and the first.
     pub(super) weaker: Option<(EvidenceClass, u64, ObjectKey)>,
+    /// The series in which something vanished.
+    pub(super) vanished: Vanished,
     /// What the run did so far.
     pub(super) counts: RunCounts,
     /// Why the first object that could not be fetched was not.
@@ -89,12 +92,18 @@ impl<'a, 'h> Group<'a, 'h> {
             arrivals,
             demands: Demands::default(),
             weaker: None,
+            vanished: Vanished::default(),
             counts: RunCounts::default(),
             first_failure: None,
             dry: false,
             olders: Olders::default(),
             olders_withheld: false,
         })
+    }
+
+    /// When the run began.
+    pub(super) fn started(&self) -> Timestamp {
+        self.start.at
     }
 
     pub(super) fn shelf(&mut self) -> &mut Shelf<'h> {

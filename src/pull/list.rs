@@ -5,6 +5,7 @@ use super::beside;
 use super::group::Group;
 use super::seen::Seen;
 use super::sieve::Sieve;
+use super::vanished;
 use super::{Pull, plan, words};
 use crate::bucket::{Edge, Order, Page, Sample, Span, Torn, VersionListing, Versioning};
 use crate::config::Versions;
@@ -404,6 +405,9 @@ impl Pull {
         joined.left_out.extend(page.headless.into_iter().take(room));
         for (key, identity, in_bucket) in plan.shown {
             let at = self.clock.now();
+            if in_bucket == InBucket::Hidden {
+                vanished::note(group, &key)?;
+            }
             group.says(Fact::Shown {
                 key,
                 identity,

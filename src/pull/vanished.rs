@@ -63,9 +63,32 @@ struct Deletion {
     why: Unexplained,
 }
 
+/// Takes note of a key that vanished, or that a delete marker hides.
+pub(super) fn note(group: &mut Group<'_, '_>, key: &ObjectKey) -> Result<()> {
+    let mut vanished = std::mem::take(&mut group.vanished);
+    let noted = vanished.note(group, key);
+    group.vanished = vanished;
+    noted
+}
+
+/// Says what no rotation explains. `is_gone` knows the rows of what vanished tonight and is not
+/// recorded yet.
+pub(super) fn judge(
+    group: &mut Group<'_, '_>,
+    is_gone: &dyn Fn(i64, &ObjectKey) -> bool,
+    now: Timestamp,
+) -> Result<()> {
+    let vanished = std::mem::take(&mut group.vanished);
+    if vanished.series.is_empty() {
+        return Ok(());
+    }
+    // What delete markers hide is read from the rows.
+    group.commit()?;
+    vanished.judge(group, is_gone, now)
+}
+
 impl Vanished {
-    /// Takes note of a key that vanished.
-    pub(super) fn note(&mut self, group: &mut Group<'_, '_>, key: &ObjectKey) -> Result<()> {
+    fn note(&mut self, group: &mut Group<'_, '_>, key: &ObjectKey) -> Result<()> {
         let series = Series::of(key);
         if self.series.contains_key(&series) {
             return Ok(());
@@ -103,8 +126,7 @@ impl Vanished {
         Ok(latest.is_some())
     }
 
-    /// Says what no rotation explains. `is_gone` knows the rows of what vanished tonight.
-    pub(super) fn judge(
+    fn judge(
         self,
         group: &mut Group<'_, '_>,
         is_gone: &dyn Fn(i64, &ObjectKey) -> bool,
@@ -163,6 +185,7 @@ fn read(
     let roles: BTreeMap<&Series, Role> =
         some.iter().map(|(series, role)| (series, *role)).collect();
     let mut judged: BTreeMap<Series, Judged> = BTreeMap::new();
+    let started = group.started();
     let shelf = group.shelf();
     let (rows, source): (_, &SourceName) = (shelf.catalogue(), shelf.name());
     rows.lives(source, prefix, &mut |lived: Lived| {
@@ -171,7 +194,9 @@ fn read(
             return;
         };
         let of = judged.entry(series).or_default();
-        let vanishes = lived.current.is_some_and(|row| is_gone(row, &lived.key));
+        let hidden = lived.life.missed.is_some_and(|missed| missed >= started);
+        let gone = hidden || lived.current.is_some_and(|row| is_gone(row, &lived.key));
+        let vanishes = gone && !lived.planned;
         if vanishes {
             let other = of
                 .youngest

@@ -108,6 +108,8 @@ fn a_delete_marker_hides_its_key_until_it_is_removed() {
     nights.bucket.reset_requests();
     let counts = nights.night().counts;
     assert_eq!((counts.gone, nights.asked("HeadObject")), (1, 0));
+    assert_eq!(nights.open_kinds(), ["deleted"]);
+    nights.ack("www-1", false).unwrap();
     assert_eq!(of(&nights, KEY, "two"), HIDDEN);
     assert_eq!(of(&nights, KEY, "one"), OLDER);
     assert_eq!(nights.latest(KEY).unwrap(), b"two", "it stays");
