@@ -92,6 +92,8 @@ impl Bucket {
             (Some(401 | 403), "AccessDenied" | "") => Ok(Versioning::Unknown),
             _ => match self.failure(Needs::ListVersions, error) {
                 Failure::Passing(error) | Failure::Broken(error) => Err(error),
+                // Nobody answered who is believed.
+                Failure::Fatal(error) if status.is_none() => Err(error),
                 // What else is wrong, the listing says in its own words.
                 _ => Ok(Versioning::Off),
             },

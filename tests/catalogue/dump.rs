@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// What the drive cannot know, and why that is no loss. Every other column of every table must
 /// come back.
-const UNKNOWABLE: [(&str, &str, &str); 6] = [
+const UNKNOWABLE: [(&str, &str, &str); 7] = [
     (
         "source",
         "id",
@@ -19,6 +19,7 @@ const UNKNOWABLE: [(&str, &str, &str); 6] = [
     ),
     ("event", "id", "as version.id"),
     ("ack", "id", "as version.id"),
+    ("marker", "id", "as version.id"),
     (
         "source",
         "byte_order",
