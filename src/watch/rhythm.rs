@@ -142,3 +142,92 @@ fn ms(from: Timestamp, to: Timestamp) -> f64 {
 fn later(at: Timestamp, ms: f64) -> Timestamp {
     crate::object::from_ms(at.as_millisecond().saturating_add(ms as i64))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::{ObjectKey, from_ms};
+    use crate::series::Arrivals;
+
+    fn at(day: f64) -> Timestamp {
+        from_ms((day * DAY) as i64)
+    }
+
+    fn arrivals(days: impl IntoIterator<Item = f64>) -> Arrivals {
+        let mut arrivals = Arrivals::default();
+        for day in days {
+            arrivals.take(&ObjectKey::new("k").unwrap(), at(day), None);
+        }
+        arrivals
+    }
+
+    /// How many days after the newest it is late, and silent.
+    fn limits(days: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
+        let arrivals = arrivals(days);
+        let rhythm = Rhythm::of(arrivals.as_slice())?;
+        let newest = arrivals.newest()?.last();
+        let round = |to| (ms(newest, to) / DAY * 10.0).round() / 10.0;
+        Some((round(rhythm.late), round(rhythm.silent)))
+    }
+
+    fn nightly(nights: i32) -> impl Iterator<Item = f64> + Clone {
+        (0..nights).map(f64::from)
+    }
+
+    #[test]
+    fn late_is_later_than_ever_and_some_days_more() {
+        assert_eq!(limits(nightly(4)), None, "no rhythm yet");
+        assert_eq!(limits(nightly(5)), Some((4.0, 12.0)));
+        assert_eq!(limits(nightly(100)), Some((4.0, 12.0)));
+        let weekdays = nightly(40).filter(|day| day % 7.0 < 5.0);
+        assert_eq!(limits(weekdays), Some((6.0, 18.0)));
+        let weekly = nightly(10).map(|week| week * 7.0);
+        assert_eq!(limits(weekly), Some((10.5, 31.5)));
+        let months = [0.0, 31.0, 59.0, 90.0, 120.0, 151.0];
+        assert_eq!(limits(months).map(|(late, _)| late), Some(46.5));
+        // Twice a day.
+        assert_eq!(
+            limits(nightly(40).map(|half| half / 2.0)),
+            Some((3.5, 10.5))
+        );
+    }
+
+    /// A time when the job was broken is no rhythm; the first gap of a slower one may be.
+    #[test]
+    fn a_gap_that_stands_alone_is_forgotten_unless_it_is_the_newest() {
+        let broken = || nightly(20).chain(nightly(5).map(|day| day + 39.0));
+        assert_eq!(limits(broken()), Some((4.0, 12.0)));
+        assert_eq!(limits(nightly(20).chain([39.0])), Some((30.0, 90.0)));
+        // Two of them are how it is.
+        let twice = broken().chain(nightly(3).map(|day| day + 63.0));
+        assert_eq!(limits(twice), Some((30.0, 90.0)));
+        // Of few gaps each may be ordinary.
+        assert_eq!(limits([0.0, 1.0, 2.0, 22.0, 23.0]), Some((30.0, 90.0)));
+    }
+
+    #[test]
+    fn what_someone_starts_by_hand_is_only_ever_silent() {
+        let by_hand = [0.0, 1.0, 9.0, 12.0, 30.0, 32.0, 47.0];
+        let (late, silent) = limits(by_hand).unwrap();
+        assert!(late == silent && late > 100.0, "{late} {silent}");
+        let arrivals = arrivals(by_hand);
+        let rhythm = Rhythm::of(arrivals.as_slice()).unwrap();
+        assert!(!rhythm.regular);
+        assert_eq!(rhythm.pace(at(47.0 + late - 0.1)), Pace::OnTime);
+        assert_eq!(rhythm.pace(at(47.0 + late + 0.1)), Pace::Silent);
+    }
+
+    /// A log that is shipped every hour for a month, with a rest now and then.
+    #[test]
+    fn a_stream_is_late_after_some_days() {
+        let stream = |days: i32| (0..days * 24).map(|hour| f64::from(hour) / 24.0);
+        assert_eq!(limits(stream(40)), Some((3.0, 9.0)));
+        assert_eq!(
+            limits(stream(40).filter(|day| *day as i32 != 37)),
+            Some((3.0, 9.0))
+        );
+        assert_eq!(limits(stream(20)), None);
+        // An upload of a month, and nothing for two.
+        assert_eq!(limits(stream(30).chain([100.0])), None);
+    }
+}
