@@ -4,6 +4,7 @@
 use super::content::openssl;
 use crate::support::Nights;
 use crate::support::nights::{SOURCE, ms_after};
+use offsite::demo::bucket::{Faults, PutOptions};
 use offsite::object::{Severity, Timestamp};
 use offsite::upkeep::Acknowledged;
 
@@ -123,6 +124,41 @@ fn p5_what_waits_and_what_is_left_out_is_not_late() {
     nights.only("", &[], &["shop/**"]);
     quiet_nights(&mut nights, 20);
     assert_eq!(nights.open_kinds(), [""; 0]);
+}
+
+/// What cannot be fetched comes all the same.
+#[test]
+fn p5_what_comes_and_is_not_stored_is_not_late() {
+    let mut nights = ten_nights();
+    for n in 10..20 {
+        let archived = PutOptions {
+            storage_class: Some("GLACIER".to_owned()),
+            ..PutOptions::default()
+        };
+        nights
+            .bucket
+            .put_with(&daily(n), openssl(9_000, 7), archived);
+        nights.night();
+    }
+    quiet_nights(&mut nights, 3);
+    assert_eq!(nights.open_kinds(), [""; 0]);
+    quiet_nights(&mut nights, 2);
+    assert_eq!(nights.open_kinds(), ["late"]);
+}
+
+/// By the bucket's clock, which wrote the times of its objects.
+#[test]
+fn p5_nothing_is_late_because_our_clock_is_wrong() {
+    let mut nights = ten_nights();
+    nights.faults(Faults {
+        clock_ahead: -10 * 86_400,
+        ..Faults::default()
+    });
+    quiet_nights(&mut nights, 8);
+    assert_eq!(nights.open_kinds(), ["clock"]);
+    nights.faults(Faults::default());
+    nights.night();
+    assert_eq!(nights.open_kinds(), ["clock", "late"]);
 }
 
 #[test]

@@ -413,3 +413,36 @@ fn the_first_claim_of_a_name_stands() {
     assert_eq!(taken("latest"), Some("A".to_owned()));
     assert_eq!(taken("latest/x"), None);
 }
+
+/// A group brings many of one series; what comes to `latest/` a second time is no other object, and
+/// what is not stored is a sign of life.
+#[test]
+fn a_series_remembers_when_its_objects_came() {
+    let of = |name: &str, n: u64, day: i64| {
+        let mut placed = place(name, plain(n), &format!("latest/{name}"), 10);
+        placed.identity.last_modified = from_ms(day * 86_400_000);
+        placed
+    };
+    let mut records: Vec<Record> = (0..3)
+        .map(|day: i64| Record::Place(of(&format!("db-{day}.gz"), 7 + day.unsigned_abs(), day)))
+        .collect();
+    let mut again = of("db-1.gz", 8, 1);
+    "history/db-1.gz/x".clone_into(&mut again.from);
+    records.push(Record::Place(again));
+    let mut archived = plain(9_999);
+    archived.last_modified = from_ms(3 * 86_400_000);
+    records.push(noted("db-3.gz", archived.clone(), State::Archived, 10));
+    // Nothing is remembered of a series of which nothing was ever stored.
+    records.push(noted("other-3.gz", archived, State::Archived, 10));
+    let shelf = Shelf::with(records);
+    let all = shelf.catalogue.all_series(&www(), 0, "", 9).unwrap();
+    let [row] = &all[..] else {
+        panic!("{all:#?}");
+    };
+    assert_eq!((row.name.as_str(), row.versions), ("db-*.gz", 3));
+    let arrivals = row.arrivals.as_slice().iter();
+    let found: Vec<_> = arrivals.map(|a| (a.objects, a.largest)).collect();
+    assert_eq!(found, [(1, 7), (1, 8), (1, 9), (0, 0)]);
+    let none = shelf.catalogue.all_series(&www(), 5, "", 9).unwrap();
+    assert_eq!((none, row.arrivals.weight()), (Vec::new(), 4));
+}
