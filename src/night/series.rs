@@ -22,6 +22,8 @@ const PAGE: u32 = 500;
 const ROWS: u32 = 1000;
 /// So much is said in one night at most, and the rest in the next.
 const MOST: usize = 100;
+/// So much is looked at for it: who floods the bucket with series must not fill the memory.
+const LOOKED_AT: usize = 10_000;
 /// So many series are shown at most: a bucket of single files has as many series.
 const SHOWN: usize = 10_000;
 /// An archive of more volumes is not looked at.
@@ -203,12 +205,12 @@ fn concerns(
             });
             concerns.extend(new);
         }
-        if concerns.len() >= MOST {
+        if concerns.len() >= LOOKED_AT {
             break;
         }
     }
-    concerns.truncate(MOST);
     waits(shelf, &mut concerns)?;
+    concerns.truncate(MOST);
     Ok(concerns)
 }
 
