@@ -54,6 +54,18 @@ struct Judged {
     parts: (usize, usize),
 }
 
+impl Judged {
+    fn of(role: Role) -> Self {
+        Self {
+            backups: match role {
+                Role::Backups => Rotation::default(),
+                Role::Repository => Rotation::of_snapshots(),
+            },
+            ..Self::default()
+        }
+    }
+}
+
 /// Something that no rotation explains.
 struct Deletion {
     series: Series,
@@ -193,7 +205,7 @@ fn read(
         let Some(role) = roles.get(&series) else {
             return;
         };
-        let of = judged.entry(series).or_default();
+        let of = judged.entry(series).or_insert_with(|| Judged::of(*role));
         let hidden = lived.life.missed.is_some_and(|missed| missed >= started);
         let gone = hidden || lived.current.is_some_and(|row| is_gone(row, &lived.key));
         let vanishes = gone && !lived.planned;

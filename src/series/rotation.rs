@@ -26,6 +26,10 @@ const ACQUAINTED: Hour = 14 * 24;
 const NEWEST: usize = 3;
 /// Of the day in which a job ran again, the first may go: the second is there, and that of the next day.
 const RAN_TWICE: usize = 2;
+/// So many times as many may go as stay, while the habits are not known.
+const MOST: usize = 2;
+/// The same of a repository's snapshots, which are made each night and cleaned up each week or month.
+const OF_SNAPSHOTS: usize = 4;
 /// Jobs and clean-ups do not run to the hour.
 const SLACK: Hour = 12;
 /// So many nights show that all are let go at one age.
@@ -56,6 +60,8 @@ pub struct Rotation {
     seen: BTreeMap<Hour, usize>,
     /// The nights in which some vanished before.
     before: BTreeMap<Hour, Night>,
+    /// How many times as many may go as stay, while the habits are not known.
+    most: Option<usize>,
 }
 
 /// A night in which some vanished: how many, and how old the youngest of them was.
@@ -93,6 +99,14 @@ pub enum Unexplained {
 }
 
 impl Rotation {
+    /// Of the snapshots of a repository.
+    pub fn of_snapshots() -> Self {
+        Self {
+            most: Some(OF_SNAPSHOTS),
+            ..Self::default()
+        }
+    }
+
     /// Takes in a key that is there, or vanished before tonight. Nights of which `is_condemned` says so
     /// taught nothing: the owner has not said that what vanished then was meant to.
     pub fn add(&mut self, life: Life, is_condemned: &dyn Fn(Timestamp) -> bool) {
@@ -216,7 +230,7 @@ impl Rotation {
         if left == 0 {
             return Err(Unexplained::All);
         }
-        if 2 * left < gone {
+        if self.most.unwrap_or(MOST) * left < gone {
             return Err(Unexplained::Many);
         }
         if !self.older_stay(newest) {

@@ -11,8 +11,24 @@ use std::path::Path;
 /// One pull, which must go well, and its requests. The bucket is as it was afterwards (P1), and
 /// the run's own record has every request.
 fn pull(ground: &Ground, home: &Home) -> Requests {
+    pull_ends(ground, home, 0)
+}
+
+/// The same, of a pull that finds out that something was deleted; the owner says that it is well.
+fn pull_after_a_deletion(ground: &Ground, home: &Home) -> Requests {
+    let seen = pull_ends(ground, home, 4);
+    let status = home.run(["status", "--json"]).exits(4).json_lines();
+    let findings = status[0]["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_eq!(findings[0]["kind"], "deleted");
+    home.run(["ack", findings[0]["id"].as_str().unwrap()])
+        .exits(0);
+    seen
+}
+
+fn pull_ends(ground: &Ground, home: &Home, code: i32) -> Requests {
     let before = ground.told();
-    let (_, mut seen) = ground.watch(|| home.run(["pull"]).exits(0));
+    let (_, mut seen) = ground.watch(|| home.run(["pull"]).exits(code));
     assert_eq!(
         ground.told(),
         before,
@@ -199,7 +215,8 @@ pub fn a_deleted_object_is_one_head_and_stays(ground: &Ground) {
     pull(ground, &home);
     let (told, before) = (ground.told(), files(&home));
     ground.delete("site/a.tar");
-    assert_eq!(pull(ground, &home), requests([LIST, ("HeadObject", 1)]));
+    let asked = requests([LIST, ("HeadObject", 1)]);
+    assert_eq!(pull_after_a_deletion(ground, &home), asked);
     let now = rows(&home);
     assert_eq!(now["site/a.tar"]["in_bucket"], "gone");
     assert_eq!(now["site/a.tar"]["state"], "stored");
@@ -256,8 +273,8 @@ pub fn every_version_that_the_bucket_holds_comes_home(ground: &Ground) {
 
     let newest = ground.put("site/a.tar", b"newest").unwrap();
     let marker = ground.delete("site/b.tar").unwrap();
-    let expected = [LIST_VERSIONS, ("GetObject", 1)];
-    assert_eq!(pull(ground, &home), requests(expected));
+    let expected = requests([LIST_VERSIONS, ("GetObject", 1)]);
+    assert_eq!(pull_after_a_deletion(ground, &home), expected);
     assert_eq!(
         shown(&home, "site/a.tar", &newest),
         stored("current", b"newest")

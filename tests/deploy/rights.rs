@@ -224,7 +224,7 @@ fn pi_pulls(bucket: &Bucket, pi: Keys) {
     let told = home.run(["pull"]).exits(0);
     assert!(told.stdout.contains("2 stored"), "{}", told.stdout);
     bucket.delete("www/a.age");
-    let told = home.run(["pull"]).exits(0);
+    let told = home.run(["pull"]).exits(4);
     assert!(told.stdout.contains("1 gone"), "{}", told.stdout);
     bucket.put("www/a.age", b"1");
 }

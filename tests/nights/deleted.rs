@@ -150,9 +150,9 @@ fn p5_of_a_restic_repository_packs_may_go_and_snapshots_may_not() {
         nights.bucket.put(&lock, "lock");
         nights.night();
         nights.bucket.delete(&lock);
-        // `forget --keep-last 7 --prune`, each week.
+        // `forget --keep-last 2 --prune`, each week.
         if night % 7 == 6 {
-            let forgotten = snapshots.len() - 7;
+            let forgotten = snapshots.len() - 2;
             snapshots
                 .drain(..forgotten)
                 .for_each(|key| drop(nights.bucket.delete(&key)));
