@@ -68,7 +68,7 @@ mod zip;
 
 pub use format::Format;
 pub use judge::{Judgement, Subject, Verdict, judge};
-pub use layout::{Repository, repositories};
+pub use layout::{Repository, borg_part, is_borg_lock, repositories};
 pub use randomness::{ENOUGH, LEAST, MOST, Randomness};
 pub use restic::{ContentName, RESTIC_LOCK_MAX, Rank, content_name, is_part, rank, restic_lock};
 pub use samples::{SAMPLE, Samples, Sniffer};

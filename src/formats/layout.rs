@@ -63,6 +63,40 @@ pub fn repositories(key: &ObjectKey) -> Vec<Repository> {
     found
 }
 
+/// Where `key` is named like a file that Borg itself drops or writes anew (segments `data/N/N`, `index.N`,
+/// `hints.N`, `integrity.N`, locks), the key of the `config` that makes its folder a repository. (Borg's
+/// documentation, "Data structures and file formats", "Repository".)
+///
+/// As for [`repositories`], the caller looks whether that key is known.
+pub fn borg_part(key: &ObjectKey) -> Option<ObjectKey> {
+    let key = key.as_str();
+    let (folder, name) = key.rsplit_once('/').unwrap_or(("", key));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let in_segments = || {
+        let (data, number) = folder.rsplit_once('/')?;
+        let root = data.strip_suffix("data")?;
+        (is_number(name) && is_number(number)).then_some(root)
+    };
+    let in_root = || {
+        let stem = name.split_once('.').filter(|(_, number)| is_number(number));
+        let numbered =
+            stem.is_some_and(|(stem, _)| matches!(stem, "index" | "hints" | "integrity"));
+        (numbered || name == "lock.roster").then(|| key.strip_suffix(name))?
+    };
+    let in_lock = || folder.strip_suffix("lock.exclusive");
+    let root = in_segments().or_else(in_root).or_else(in_lock)?;
+    let whole = root.is_empty() || root.ends_with('/');
+    ObjectKey::new(format!("{root}config"))
+        .ok()
+        .filter(|_| whole)
+}
+
+/// Whether `key` is named like a lock of a Borg repository.
+pub fn is_borg_lock(key: &ObjectKey) -> bool {
+    let mut parts = key.as_str().rsplit('/');
+    parts.next() == Some("lock.roster") || parts.next() == Some("lock.exclusive")
+}
+
 /// The folder of a restic repository: `config`, and below `data/xx/`, `index/`, `snapshots/`, `keys/` and
 /// `locks/` files that are named by their SHA-256.
 fn restic_root<'a>(folder: &'a str, name: &str) -> Option<&'a str> {

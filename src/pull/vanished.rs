@@ -7,7 +7,7 @@ use super::group::Group;
 use super::words::Frame;
 use crate::catalogue::Lived;
 use crate::error::Result;
-use crate::formats::{self, Rank};
+use crate::formats::{self, Format, Rank};
 use crate::object::{Advice, FindingRecord, ObjectKey, Severity, SourceName, Timestamp};
 use crate::series::{Rotation, Series, Unexplained};
 use jiff::SignedDuration;
@@ -112,8 +112,21 @@ impl Vanished {
             return Ok(());
         }
         let mut role = Role::Backups;
+        if let Some(config) = formats::borg_part(key)
+            && self.is_known(group, &config)?
+        {
+            if formats::is_borg_lock(key) {
+                return Ok(());
+            }
+            role = Role::Repository;
+        }
         for repository in formats::repositories(key) {
             if self.is_known(group, &repository.marker)? {
+                // A tree of encrypted files, in which people delete what they like; but not what
+                // makes it one.
+                if repository.format == Format::Gocryptfs && repository.marker != *key {
+                    return Ok(());
+                }
                 role = Role::Repository;
                 break;
             }

@@ -172,6 +172,56 @@ fn p5_of_a_restic_repository_packs_may_go_and_snapshots_may_not() {
     assert_eq!(nights.night().open_alarms, 2, "all packs");
 }
 
+/// `borg compact` drops segments of any age, and locks come and go.
+#[test]
+fn p5_what_other_programs_drop_by_themselves_is_no_alarm() {
+    let mut nights = Nights::new();
+    for key in ["borg/config", "borg/README", "vault/gocryptfs.conf"] {
+        nights.bucket.put(key, "x");
+    }
+    for night in 0..6 {
+        for n in 0..5 {
+            let segment = format!("borg/data/0/{}", 10 * night + n);
+            nights.bucket.put(&segment, segment.clone());
+        }
+        let (old, new) = (night, night + 1);
+        for name in ["index", "hints", "integrity"] {
+            nights
+                .bucket
+                .put(&format!("borg/{name}.{new}"), format!("{name} {new}"));
+            nights.bucket.delete(&format!("borg/{name}.{old}"));
+        }
+        let lock = ["borg/lock.roster", "borg/lock.exclusive/host.1-2"];
+        for key in lock {
+            nights.bucket.put(key, "lock");
+        }
+        let file = format!("vault/folder/W8bBrsS5Qx-Zz1j7JkqN{night}A");
+        nights.bucket.put(&file, "of a tree");
+        nights.night();
+        for key in lock {
+            nights.bucket.delete(key);
+        }
+        nights.bucket.delete(&file);
+        nights
+            .bucket
+            .delete(&format!("borg/data/0/{}", 10 * night + 2));
+        nights
+            .bucket
+            .delete(&format!("borg/data/0/{}", 10 * night + 4));
+    }
+    assert_eq!(nights.open_kinds(), [""; 0]);
+    nights.bucket.delete("vault/gocryptfs.conf");
+    nights.night();
+    assert_eq!(nights.open_kinds(), ["deleted"]);
+    for key in nights.bucket.keys() {
+        if key.starts_with("borg/data/") {
+            nights.bucket.delete(&key);
+        }
+    }
+    nights.night();
+    assert_eq!(nights.open_kinds(), ["deleted", "deleted"], "all segments");
+}
+
 /// More than are asked for one by one.
 #[test]
 fn p5_a_bucket_that_is_emptied_is_one_finding() {
