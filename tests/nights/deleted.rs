@@ -179,7 +179,7 @@ fn p5_what_other_programs_drop_by_themselves_is_no_alarm() {
     for key in ["borg/config", "borg/README", "vault/gocryptfs.conf"] {
         nights.bucket.put(key, "x");
     }
-    for night in 0..6 {
+    for night in 0..18 {
         for n in 0..5 {
             let segment = format!("borg/data/0/{}", 10 * night + n);
             nights.bucket.put(&segment, segment.clone());
@@ -192,10 +192,10 @@ fn p5_what_other_programs_drop_by_themselves_is_no_alarm() {
             nights.bucket.delete(&format!("borg/{name}.{old}"));
         }
         let lock = ["borg/lock.roster", "borg/lock.exclusive/host.1-2"];
-        for key in lock {
+        for key in lock.iter().filter(|_| night % 2 == 0) {
             nights.bucket.put(key, "lock");
         }
-        let file = format!("vault/folder/W8bBrsS5Qx-Zz1j7JkqN{night}A");
+        let file = format!("vault/{}/W8bBrsS5Qx-Zz1j7JkqNA", name(night));
         nights.bucket.put(&file, "of a tree");
         nights.night();
         for key in lock {
