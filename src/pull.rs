@@ -32,6 +32,7 @@ mod sieve;
 mod sink;
 mod transfer;
 mod vanished;
+mod versioning;
 mod words;
 
 use crate::bucket::Bucket;

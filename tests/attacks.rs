@@ -310,6 +310,50 @@ fn p5_the_bucket_is_flooded() {
 }
 
 #[test]
+fn p4_versioning_is_suspended_and_all_is_overwritten() {
+    let drill = Drill::new(true);
+    let key = drill.site(-3);
+    let old = drill.nights.latest(&key).unwrap();
+    let suspend = |d: &mut Drill| {
+        d.nights.bucket.set_versioning(Versioning::Suspended);
+        d.evening();
+        let junk = d.backup();
+        d.nights.bucket.put(&key, junk);
+    };
+    let drill = drill.strike(suspend, &["versioning-off", "write-once-changed"]);
+    dated_stays(&drill, &key, &old);
+}
+
+#[test]
+fn p5_an_older_backup_comes_under_the_name_of_today() {
+    let mut drill = Drill::new(false);
+    let old = drill.nights.latest(&drill.site(-9)).unwrap();
+    let key = drill.site(0);
+    drill.evening();
+    drill.nights.bucket.put(&key, old);
+    drill.nights.night();
+    assert_eq!(drill.nights.open_kinds(), ["replayed"]);
+    assert_eq!(drill.nights.offsite(&["status"]).code(), 3);
+}
+
+#[test]
+fn p5_a_listing_omits_half_the_keys() {
+    let mut drill = Drill::new(false);
+    let (before, keys) = (drill.kept(), drill.nights.bucket.keys());
+    drill.nights.bucket.with_faults(|faults| {
+        faults.hide = Some(std::sync::Arc::new(move |key| {
+            keys.iter()
+                .position(|other| other == key)
+                .is_some_and(|at| at % 2 == 0)
+        }));
+    });
+    drill.nights.night();
+    assert_eq!(drill.nights.open_kinds(), ["listing-omits"]);
+    assert_eq!(drill.nights.offsite(&["status"]).code(), 3);
+    assert!(drill.kept() == before);
+}
+
+#[test]
 fn p5_names_that_should_escape_are_ordinary_names() {
     let mut drill = Drill::new(false);
     drill.evening();

@@ -20,8 +20,10 @@ use std::collections::{BTreeMap, HashSet};
 /// Whether a bucket keeps versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Versioning {
-    /// It does, or did: older versions may be there.
+    /// It does.
     On,
+    /// It did: older versions may be there.
+    Suspended,
     /// It never did, or the server has no such thing.
     Off,
     /// The key may not ask.
@@ -73,7 +75,8 @@ impl Bucket {
             Ok(answer) => {
                 use BucketVersioningStatus::{Enabled, Suspended};
                 return Ok(match answer.status() {
-                    Some(Enabled | Suspended) => Versioning::On,
+                    Some(Enabled) => Versioning::On,
+                    Some(Suspended) => Versioning::Suspended,
                     _ => Versioning::Off,
                 });
             }
@@ -85,10 +88,7 @@ impl Bucket {
         let body = raw.and_then(|raw| raw.body().bytes());
         match (status, code.as_str()) {
             // An answer, under another element's name.
-            (Some(200), _) => Ok(match body.is_some_and(tells_status) {
-                true => Versioning::On,
-                false => Versioning::Off,
-            }),
+            (Some(200), _) => Ok(body.map_or(Versioning::Off, told_status)),
             (Some(401 | 403), "AccessDenied" | "") => Ok(Versioning::Unknown),
             _ => match self.failure(Needs::ListVersions, error) {
                 Failure::Passing(error) | Failure::Broken(error) => Err(error),
@@ -337,11 +337,14 @@ fn is_like(head: &HeadObjectOutput, identity: &Identity) -> bool {
 }
 
 /// Whether the body of an answer says that versions are kept, or were.
-fn tells_status(body: &[u8]) -> bool {
+fn told_status(body: &[u8]) -> Versioning {
     let text = String::from_utf8_lossy(body);
-    ["Enabled", "Suspended"]
-        .iter()
-        .any(|word| text.contains(&format!("<Status>{word}</Status>")))
+    let tells = |word: &str| text.contains(&format!("<Status>{word}</Status>"));
+    match (tells("Enabled"), tells("Suspended")) {
+        (true, _) => Versioning::On,
+        (_, true) => Versioning::Suspended,
+        _ => Versioning::Off,
+    }
 }
 
 fn listed(key: ObjectKey, version: &ObjectVersion) -> Listed {

@@ -89,7 +89,7 @@ impl Pull {
         group: &mut Group<'_, '_>,
     ) -> Result<Option<Listing>> {
         group.shelf().planner()?.plan_clear(&self.source.name)?;
-        let Some(way) = self.way(runtime)? else {
+        let Some((way, keeps)) = self.way(runtime)? else {
             return Ok(None);
         };
         let refused = match &way {
@@ -100,6 +100,7 @@ impl Pull {
             return Ok(None);
         };
         self.say_how(group, joined.by, refused)?;
+        self.say_versioning(group, keeps)?;
         if !joined.left_out.is_empty() {
             group.finding(|frame| frame.versions_left_out(&joined.left_out))?;
         }
@@ -441,35 +442,43 @@ enum Way {
 }
 
 impl Pull {
-    /// How the bucket is to be listed; nothing when the owner asked for an end.
-    fn way(&self, runtime: &Runtime) -> Result<Option<Way>> {
+    /// How the bucket is to be listed, and whether it said that it keeps versions; nothing when the
+    /// owner asked for an end.
+    fn way(&self, runtime: &Runtime) -> Result<Option<(Way, Versioning)>> {
         let asked = runtime.block_on(async {
             tokio::select! {
-                asked = self.ask_versions() => Some(asked),
+                asked = self.ask_versioning() => Some(asked),
                 () = self.stop.wait() => None,
             }
         });
-        let Some(asked) = asked else { return Ok(None) };
-        match asked {
-            Ok(way) => Ok(Some(way)),
+        let Some((asked, keeps)) = asked.transpose()? else {
+            return Ok(None);
+        };
+        let way = match asked {
+            Ok(way) => way,
             Err(Torn::Refused(error)) if self.source.versions == Versions::Auto => {
                 let way_out = error.way_out().unwrap_or("the server has no such listing");
-                Ok(Some(Way::Keys(Some(format!("{error}; {way_out}")))))
+                Way::Keys(Some(format!("{error}; {way_out}")))
             }
-            Err(Torn::Refused(error) | Torn::Failed(error)) => Err(error),
-            Err(Torn::Disorder) => Ok(Some(Way::Keys(None))),
-        }
+            Err(Torn::Refused(error) | Torn::Failed(error)) => return Err(error),
+            Err(Torn::Disorder) => Way::Keys(None),
+        };
+        Ok(Some((way, keeps)))
+    }
+
+    async fn ask_versioning(&self) -> Result<(std::result::Result<Way, Torn>, Versioning)> {
+        let keeps = match self.source.versions {
+            Versions::Current | Versions::All => Versioning::Unknown,
+            Versions::Auto => self.bucket.versioning().await?,
+        };
+        let way = match (self.source.versions, keeps) {
+            (Versions::Current, _) | (Versions::Auto, Versioning::Off) => Ok(Way::Keys(None)),
+            _ => self.ask_versions().await,
+        };
+        Ok((way, keeps))
     }
 
     async fn ask_versions(&self) -> std::result::Result<Way, Torn> {
-        let keeps = match self.source.versions {
-            Versions::Current => Versioning::Off,
-            Versions::Auto => self.bucket.versioning().await.map_err(Torn::Failed)?,
-            Versions::All => Versioning::On,
-        };
-        if keeps == Versioning::Off {
-            return Ok(Way::Keys(None));
-        }
         let mut listing = self.bucket.list_versions();
         let page = listing.next().await?;
         Ok(Way::Versions(Box::new(listing), page))

@@ -8,7 +8,9 @@ use crate::series::{Arrival, is_pieces};
 use jiff::SignedDuration;
 
 /// Every kind of finding that this room makes about a series, as findings are called.
-pub const KINDS: [&str; 7] = [LATE, SILENT, EMPTY, SHRUNKEN, SWOLLEN, STUCK, INCOMPLETE];
+pub const KINDS: [&str; 8] = [
+    LATE, SILENT, EMPTY, SHRUNKEN, SWOLLEN, STUCK, REPLAYED, INCOMPLETE,
+];
 /// It should have come.
 pub const LATE: &str = "late";
 /// It does not come any more.
@@ -21,6 +23,8 @@ pub const SHRUNKEN: &str = "shrunken";
 pub const SWOLLEN: &str = "swollen";
 /// The same bytes come under new names.
 pub const STUCK: &str = "stuck-job";
+/// An older one comes under a new name.
+pub const REPLAYED: &str = "replayed";
 /// Parts of an archive are missing.
 pub const INCOMPLETE: &str = "incomplete-set";
 
@@ -218,6 +222,15 @@ fn words(
                 "the last {times} have the same bytes under other names, the last of them of {came}; until then each had others"
             ),
             "look at the job that writes it: it may be sending an old file again. Unless nothing changed in what it saves",
+        ),
+        Odd::Replayed(then) => (
+            REPLAYED,
+            format!("{name} is an older one under a new name"),
+            format!(
+                "it came {came} and has the bytes of the one of {}; all {before} before it differ, as encrypted ones do",
+                time(then)
+            ),
+            "look who sent it: somebody who wants the newest backups to be old ones does it so, and a script that copies an old file. Trust the others",
         ),
     }
 }

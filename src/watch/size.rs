@@ -6,6 +6,7 @@
 use super::statistics::{median, spread};
 use crate::object::Timestamp;
 use crate::series::{Arrival, TOGETHER};
+use std::collections::BTreeSet;
 
 /// With fewer sizes to compare with, only what hardly ever varies is judged,
 const ENOUGH: usize = 10;
@@ -25,8 +26,8 @@ const SPREADS: f64 = 5.0;
 const SMALL: f64 = 512.0;
 /// Where so many objects came together once, a series is a heap of pieces and no backup each.
 const PIECES: u64 = 8;
-/// So many arrivals without an empty object say that one is strange.
-const NEVER_EMPTY: usize = 3;
+/// So many arrivals without an empty object, or all of other bytes, say that one is strange.
+const NEVER: usize = 3;
 /// So often the same is strange where it was another each time: thrice where bytes can be the
 /// same because nothing changed, twice where they cannot.
 const SAME: (usize, usize) = (3, 2);
@@ -45,6 +46,8 @@ pub enum Odd {
     Swollen(u64, u64),
     /// It has the same bytes as the one before it, under another name: so many in a row.
     Same(usize),
+    /// It has the bytes of an older one, which came then, where no two ever had the same.
+    Replayed(Timestamp),
 }
 
 /// So many of the newest arrivals are judged, should a night bring more than one.
@@ -72,10 +75,12 @@ pub fn odd(newest: &Arrival, before: &[Arrival], encrypted: bool) -> Option<Odd>
         return None;
     }
     if newest.empty > 0 {
-        let never = before.len() >= NEVER_EMPTY && before.iter().all(|a| a.empty == 0);
+        let never = before.len() >= NEVER && before.iter().all(|a| a.empty == 0);
         return never.then_some(Odd::Empty);
     }
-    odd_size(newest, &before).or_else(|| same(newest, &before, encrypted))
+    odd_size(newest, &before)
+        .or_else(|| same(newest, &before, encrypted))
+        .or_else(|| replayed(newest, &before).filter(|_| encrypted))
 }
 
 fn odd_size(newest: &Arrival, before: &[&Arrival]) -> Option<Odd> {
@@ -122,4 +127,15 @@ fn same(newest: &Arrival, before: &[&Arrival], encrypted: bool) -> Option<Odd> {
     };
     let strange = again + 1 >= least && earlier.len() >= known && !repeats;
     strange.then_some(Odd::Same(again + 1))
+}
+
+/// Whether it is an older one under a new name: nobody encrypts to the same bytes twice.
+fn replayed(newest: &Arrival, before: &[&Arrival]) -> Option<Odd> {
+    let contents: BTreeSet<u64> = before.iter().map(|a| a.content).collect();
+    let all_differ = before.len() >= NEVER && contents.len() == before.len();
+    let mut same = before
+        .iter()
+        .filter(|a| (a.content, a.objects) == (newest.content, newest.objects));
+    let first = same.next().filter(|_| all_differ)?;
+    Some(Odd::Replayed(first.last()))
 }

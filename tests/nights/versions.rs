@@ -256,6 +256,10 @@ fn switching_versioning_on_and_off_over_a_filled_store_fetches_and_alarms_nothin
     assert_eq!(nights.night().counts.stored, 1);
     assert_eq!(of(&nights, KEY, "null one"), OLDER);
     nights.bucket.set_versioning(Versioning::Suspended);
+    // What changed is the bucket's setting alone.
+    assert_eq!(nights.night().counts.stored, 0);
+    assert_eq!(nights.open_kinds(), ["versioning-off"]);
+    nights.ack("www-1", false).unwrap();
     nothing_changes(&mut nights);
 
     // The version `null` is overwritten in place.
