@@ -39,7 +39,7 @@ fn downloads_take_at_least_as_long_as_the_rate_says() {
 
 #[test]
 fn a_run_that_takes_too_long_ends_and_the_next_goes_on() {
-    let at = with_limits("max_duration = \"1s\"");
+    let at = with_limits("max_duration = \"5s\"");
     at.bucket.put("quick", b"x".to_vec());
     at.bucket.put("slow", vec![1; 4 << 10]);
     let slow = Trickle {
