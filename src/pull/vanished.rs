@@ -5,10 +5,10 @@
 
 use super::group::Group;
 use super::words::Frame;
-use crate::catalogue::Lived;
+use crate::catalogue::{Lived, RunRow};
 use crate::error::Result;
 use crate::formats::{self, Format, Rank};
-use crate::object::{Advice, FindingRecord, ObjectKey, Severity, SourceName, Timestamp};
+use crate::object::{Advice, FindingRecord, InBucket, ObjectKey, Severity, SourceName, Timestamp};
 use crate::series::{Rotation, Series, Unexplained};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, HashMap};
@@ -23,6 +23,8 @@ const AT_ONCE: usize = 256;
 const NAMED: usize = 5;
 /// A finding and the objects that it is about are recorded within this long.
 const ONE_RUN: SignedDuration = SignedDuration::from_hours(12);
+/// Runs, and rows, looked at in one go.
+const RUNS: u32 = 400;
 /// Packs are rewritten and dropped by the hundred; so many times more than stay are no clean-up.
 const PACKS: usize = 4;
 
@@ -90,13 +92,58 @@ pub(super) fn judge(
     is_gone: &dyn Fn(i64, &ObjectKey) -> bool,
     now: Timestamp,
 ) -> Result<()> {
+    let (unjudged, since) = unjudged(group)?;
+    if unjudged {
+        note_hidden(group)?;
+    }
     let vanished = std::mem::take(&mut group.vanished);
     if vanished.series.is_empty() {
         return Ok(());
     }
     // What delete markers hide is read from the rows.
     group.commit()?;
-    vanished.judge(group, is_gone, now)
+    vanished.judge(group, is_gone, since, now)
+}
+
+/// Whether the run before came to no verdict (it failed, or was cut off, after its listing showed what
+/// is hidden), and when the last one ended that did.
+fn unjudged(group: &mut Group<'_, '_>) -> Result<(bool, Option<Timestamp>)> {
+    let started = group.started();
+    let shelf = group.shelf();
+    let runs = shelf.catalogue().runs(RUNS)?.into_iter();
+    let earlier = |run: &RunRow| run.source == *shelf.name() && run.start.at < started;
+    let pulls = runs.filter(|run| run.start.command == "pull" && earlier(run));
+    let mut unjudged = false;
+    for run in pulls {
+        match run.end {
+            Some(end) if matches!(end.ended.as_str(), "complete" | "partial") => {
+                return Ok((unjudged, Some(end.at)));
+            }
+            _ => unjudged = true,
+        }
+    }
+    Ok((unjudged, None))
+}
+
+/// Takes note of every key that is hidden, whenever that was.
+fn note_hidden(group: &mut Group<'_, '_>) -> Result<()> {
+    let mut after = 0;
+    loop {
+        let shelf = group.shelf();
+        let rows = shelf
+            .catalogue()
+            .unseen_older(shelf.name(), after, RUNS, &|_| false)?;
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        after = last.id;
+        for known in rows
+            .iter()
+            .filter(|known| known.in_bucket == InBucket::Hidden)
+        {
+            note(group, &known.key)?;
+        }
+    }
 }
 
 impl Vanished {
@@ -155,8 +202,12 @@ impl Vanished {
         self,
         group: &mut Group<'_, '_>,
         is_gone: &dyn Fn(i64, &ObjectKey) -> bool,
+        since: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<()> {
+        let started = group.started();
+        let is_hidden =
+            |missed: Timestamp| missed >= started || since.is_some_and(|at| missed > at);
         let condemned = condemned(group)?;
         let is_condemned = |at: Timestamp| {
             condemned
@@ -167,7 +218,7 @@ impl Vanished {
         let all: Vec<(Series, Role)> = self.series.into_iter().collect();
         let mut deletions = Vec::new();
         for some in all.chunks(AT_ONCE) {
-            let mut judged = read(group, some, is_gone, &is_condemned)?;
+            let mut judged = read(group, some, is_gone, &is_hidden, &is_condemned)?;
             for (series, role) in some {
                 let of = judged.remove(series).unwrap_or_default();
                 deletions.extend(deletion(series, *role, of, looked, now));
@@ -204,13 +255,13 @@ fn read(
     group: &mut Group<'_, '_>,
     some: &[(Series, Role)],
     is_gone: &dyn Fn(i64, &ObjectKey) -> bool,
+    is_hidden: &dyn Fn(Timestamp) -> bool,
     is_condemned: &dyn Fn(Timestamp) -> bool,
 ) -> Result<BTreeMap<Series, Judged>> {
     let prefix = common_prefix(some);
     let roles: BTreeMap<&Series, Role> =
         some.iter().map(|(series, role)| (series, *role)).collect();
     let mut judged: BTreeMap<Series, Judged> = BTreeMap::new();
-    let started = group.started();
     let shelf = group.shelf();
     let (rows, source): (_, &SourceName) = (shelf.catalogue(), shelf.name());
     rows.lives(source, prefix, &mut |lived: Lived| {
@@ -219,7 +270,7 @@ fn read(
             return;
         };
         let of = judged.entry(series).or_insert_with(|| Judged::of(*role));
-        let hidden = lived.life.missed.is_some_and(|missed| missed >= started);
+        let hidden = lived.life.missed.is_some_and(is_hidden);
         let gone = hidden || lived.current.is_some_and(|row| is_gone(row, &lived.key));
         let vanishes = gone && !lived.planned;
         if vanishes {

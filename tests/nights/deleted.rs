@@ -2,8 +2,8 @@
 
 use crate::support::Nights;
 use crate::support::nights::{ms_after, sha256};
-use offsite::demo::bucket::Versioning;
-use offsite::object::{Severity, Sha256};
+use offsite::demo::bucket::{Faults, Paging, Versioning};
+use offsite::object::{InBucket, Severity, Sha256};
 
 const DAY: i64 = 86_400_000;
 
@@ -117,6 +117,35 @@ fn p5_delete_markers_in_a_versioned_bucket_are_deletions_too() {
     nights.bucket.delete(&newest);
     assert_eq!(nights.night().open_alarms, 1);
     assert!(nights.latest(&newest).is_some());
+}
+
+/// What a run saw that failed afterwards is judged by the next.
+#[test]
+fn p5_a_deletion_that_a_failed_run_recorded_is_said_by_the_next() {
+    let mut nights = Nights::new();
+    nights.bucket.set_versioning(Versioning::Enabled);
+    for key in ["a", "b", "c"] {
+        nights.bucket.put(key, key);
+    }
+    nights.night();
+    nights.bucket.delete("a");
+    nights.faults(Faults {
+        page_size: Some(1),
+        paging: Paging::SameToken,
+        ..Faults::default()
+    });
+    assert!(nights.some_night().is_err(), "the listing goes in circles");
+    assert_eq!(
+        nights.states("a")[0].1,
+        InBucket::Hidden,
+        "as far as it came"
+    );
+    nights.faults(Faults::default());
+    nights.night();
+    assert_eq!(nights.open_kinds(), ["deleted"]);
+    nights.ack("www-1", false).unwrap();
+    nights.night();
+    assert_eq!(nights.open_kinds(), [""; 0]);
 }
 
 fn put_named(nights: &Nights, folder: &str, bytes: &str) -> String {
