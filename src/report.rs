@@ -15,6 +15,6 @@ pub use json::{
 };
 pub use nagios::{nagios, nagios_unknown};
 pub use text::{
-    bytes, drive, events, findings, machine, outcome, plan_line, plan_sum, runs, show, status,
-    version_line, words,
+    bytes, drive, events, findings, machine, marker, outcome, plan_line, plan_sum, runs, status,
+    version, version_line, words,
 };

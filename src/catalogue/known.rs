@@ -1,6 +1,6 @@
 //! What is known of a key: the join of a listing with the catalogue, and the names that are taken.
 
-use super::rows::{KNOWN, STORED, known, stored, told_by};
+use super::rows::{KNOWN, STORED, known, number, stored, told_by};
 use super::{Catalogue, prepare};
 use crate::error::Result;
 use crate::object::{
@@ -11,38 +11,89 @@ use rusqlite::params;
 use std::collections::HashMap;
 
 impl Catalogue {
-    /// The versions known of each of `keys`, for one page of a listing; unknown keys are left
-    /// out. One read transaction, finished when this returns.
+    /// What is known of the keys that one page of a listing shows: of each the versions that the bucket
+    /// showed last time and those that are like the listed one, or else any. However many versions a
+    /// key has, this reads few of them; unknown keys are left out.
+    ///
+    /// One read transaction, finished when this returns: without one, locks are taken once a key.
     pub fn known(
         &self,
         source: &SourceName,
-        keys: &[&ObjectKey],
+        page: &[Listed],
     ) -> Result<HashMap<ObjectKey, Vec<Known>>> {
         let join = || -> rusqlite::Result<HashMap<ObjectKey, Vec<Known>>> {
-            // Locks are taken once a transaction: without one, once a key.
             let tx = self.db.unchecked_transaction()?;
-            let mut versions = prepare(
+            let of = |which: &str| {
+                format!(
+                    "SELECT {KNOWN} FROM version AS v INDEXED BY version_identity
+                     WHERE v.source_id = (SELECT id FROM source WHERE name = ?1) AND v.key = ?2
+                     {which}"
+                )
+            };
+            let mut like = prepare(
                 &tx,
-                &format!(
-                    "SELECT {KNOWN} FROM version AS v
-                 WHERE v.source_id = (SELECT id FROM source WHERE name = ?1) AND v.key = ?2"
-                ),
+                &of("AND (v.in_bucket = 'current' OR v.identity = ?3
+                       OR (v.size = ?4 AND v.last_modified = ?5 AND v.etag = ?6))"),
             )?;
+            let mut any = prepare(&tx, &of("LIMIT 1"))?;
             let mut found: HashMap<ObjectKey, Vec<Known>> = HashMap::new();
-            for key in keys.iter().copied() {
-                if found.contains_key(key) {
-                    continue;
+            for Listed { key, identity, .. } in page {
+                let params = params![
+                    source.as_str(),
+                    key.as_str(),
+                    told_by(identity),
+                    number(identity.size),
+                    identity.last_modified.as_millisecond(),
+                    identity.etag
+                ];
+                let rows = like.query_map(params, known)?;
+                let mut rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+                if rows.is_empty() {
+                    let first = any.query_map(params![source.as_str(), key.as_str()], known)?;
+                    rows = first.collect::<rusqlite::Result<_>>()?;
                 }
-                let rows = versions
-                    .query_map(params![source.as_str(), key.as_str()], known)?
-                    .collect::<rusqlite::Result<Vec<_>>>()?;
                 if !rows.is_empty() {
-                    found.insert(key.clone(), rows);
+                    found.entry(key.clone()).or_default().extend(rows);
                 }
             }
             Ok(found)
         };
         join().map_err(|e| self.fault(e))
+    }
+
+    /// Every version known of `key`.
+    pub fn known_of(&self, source: &SourceName, key: &ObjectKey) -> Result<Vec<Known>> {
+        self.rows(
+            &format!(
+                "SELECT {KNOWN} FROM version AS v
+                 WHERE v.source_id = (SELECT id FROM source WHERE name = ?1) AND v.key = ?2"
+            ),
+            params![source.as_str(), key.as_str()],
+            known,
+        )
+    }
+
+    /// The versions of `key` that bear on where bytes with this digest belong: the oldest, those held
+    /// with the same bytes, and this very version where it lies in quarantine.
+    pub fn bearing(
+        &self,
+        source: &SourceName,
+        key: &ObjectKey,
+        identity: &Identity,
+        sha256: Sha256,
+    ) -> Result<Vec<Known>> {
+        let of = "FROM version AS v INDEXED BY version_identity
+             WHERE v.source_id = (SELECT id FROM source WHERE name = ?1) AND v.key = ?2";
+        let params = params![source.as_str(), key.as_str(), sha256.0, told_by(identity)];
+        let sql = format!(
+            "SELECT {KNOWN} {of}
+               AND ((v.state = 'held' AND v.sha256 = ?3)
+                 OR (v.state = 'quarantined' AND v.identity = ?4))"
+        );
+        let mut rows = self.rows(&sql, params, known)?;
+        let oldest = format!("SELECT {KNOWN} {of} ORDER BY v.first_seen LIMIT 1");
+        rows.extend(self.one(&oldest, params![source.as_str(), key.as_str()], known)?);
+        Ok(rows)
     }
 
     /// What is known of the versions that one page of a listing of versions shows: the rows with

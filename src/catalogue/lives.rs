@@ -21,11 +21,12 @@ pub struct Lived {
 }
 
 impl Catalogue {
-    /// Hands every known key of `source` that begins with `prefix` to `each`, in byte order.
+    /// Hands every known key of `source` from `first` to the last that begins with `last` to `each`, in
+    /// byte order.
     pub fn lives(
         &self,
         source: &SourceName,
-        prefix: &str,
+        (first, last): (&str, &str),
         each: &mut dyn FnMut(Lived),
     ) -> Result<()> {
         let sql =
@@ -36,7 +37,7 @@ impl Catalogue {
              FROM version INDEXED BY version_identity
              WHERE source_id = (SELECT id FROM source WHERE name = ?1) AND key >= ?2
              GROUP BY key ORDER BY key";
-        self.while_begins(sql, source, prefix, &mut |row| {
+        self.between(sql, source, (first, last), &mut |row| {
             let current: Option<i64> = row.get(4)?;
             let missed: Option<i64> = row.get(3)?;
             each(Lived {
@@ -53,36 +54,37 @@ impl Catalogue {
         })
     }
 
-    /// Hands every planned key that begins with `prefix` and is not known yet to `each`, with the
-    /// bucket's own time for it.
+    /// Hands every planned key of that range that is not known yet to `each`, with the bucket's own
+    /// time for it.
     pub fn newcomers(
         &self,
         source: &SourceName,
-        prefix: &str,
+        (first, last): (&str, &str),
         each: &mut dyn FnMut(ObjectKey, Timestamp),
     ) -> Result<()> {
         let sql = "SELECT key, min(last_modified) FROM plan INDEXED BY plan_identity
              WHERE source_id = (SELECT id FROM source WHERE name = ?1) AND key >= ?2 AND why = 'new'
              GROUP BY key ORDER BY key";
-        self.while_begins(sql, source, prefix, &mut |row| {
+        self.between(sql, source, (first, last), &mut |row| {
             each(key(row, 0)?, from_ms(row.get(1)?));
             Ok(())
         })
     }
 
-    /// Steps through keys in byte order for as long as they begin with `prefix`.
-    fn while_begins(
+    /// Steps through keys in byte order, from `first` to the last that begins with `last`.
+    fn between(
         &self,
         sql: &str,
         source: &SourceName,
-        prefix: &str,
+        (first, last): (&str, &str),
         each: &mut dyn FnMut(&Row<'_>) -> rusqlite::Result<()>,
     ) -> Result<()> {
         let mut step = || -> rusqlite::Result<()> {
             let mut statement = prepare(&self.db, sql)?;
-            let mut rows = statement.query(params![source.as_str(), prefix])?;
+            let mut rows = statement.query(params![source.as_str(), first])?;
             while let Some(row) = rows.next()? {
-                if !row.get_ref(0)?.as_str()?.starts_with(prefix) {
+                let key = row.get_ref(0)?.as_str()?;
+                if key > last && !key.starts_with(last) {
                     break;
                 }
                 each(row)?;

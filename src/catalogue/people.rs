@@ -124,23 +124,23 @@ impl Catalogue {
         );
         let moment = query.at.map_or(i64::MAX, Timestamp::as_millisecond);
         let mut after = String::new();
-        let mut limit = PAGE;
         loop {
-            let params = params![source, after, moment, limit];
+            let params = params![source, after, moment, PAGE];
             let mut page = self.rows(&sql, params, rows::stored)?;
-            let full = page.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+            let full = page.len() == usize::try_from(PAGE).unwrap_or(usize::MAX);
             let Some(last) = page.last().map(|v| v.key.clone()) else {
                 return Ok(());
             };
             if full {
-                // The last key may have more rows than fit: it opens the next page.
+                // The last key may have more rows than fit: it opens the next page, or is read by
+                // itself.
                 page.retain(|v| v.key != last);
                 if page.is_empty() {
-                    limit = limit.saturating_mul(4);
+                    self.list_key(source, &last, query, each)?;
+                    after = last.as_str().to_owned();
                     continue;
                 }
             }
-            limit = PAGE;
             let mut previous: Option<ObjectKey> = None;
             for version in page {
                 if query.all_versions || previous.as_ref() != Some(&version.key) {
@@ -157,13 +157,74 @@ impl Catalogue {
         }
     }
 
-    /// Every version of `key`, newest first.
-    pub fn versions_of(&self, source: &SourceName, key: &str) -> Result<Vec<StoredVersion>> {
+    /// As [`list`](Self::list), of one key with very many versions: their row numbers are sorted, and
+    /// each is read when it is its turn.
+    fn list_key(
+        &self,
+        source: i64,
+        key: &ObjectKey,
+        query: &Query,
+        each: &mut dyn FnMut(StoredVersion) -> Result<()>,
+    ) -> Result<()> {
+        let (which, order) = query.sql();
         let sql = format!(
-            "SELECT {STORED} FROM version AS v JOIN source AS s ON s.id = v.source_id
-             WHERE s.name = ?1 AND v.key = ?2 ORDER BY v.first_seen DESC, v.id DESC"
+            "SELECT v.id FROM version AS v INDEXED BY version_identity
+             WHERE v.source_id = ?1 AND v.key = ?2 AND {which} ORDER BY {order}, v.id DESC LIMIT ?4"
         );
-        self.rows(&sql, params![source.as_str(), key], rows::stored)
+        let moment = query.at.map_or(i64::MAX, Timestamp::as_millisecond);
+        let limit = if query.all_versions { -1 } else { 1 };
+        let params = params![source, key.as_str(), moment, limit];
+        let rows: Vec<i64> = self.rows(&sql, params, |row| row.get(0))?;
+        for row in rows {
+            if let Some(version) = self.version(row)?.filter(|version| query.takes(version)) {
+                each(version)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn version(&self, row: i64) -> Result<Option<StoredVersion>> {
+        let sql = format!(
+            "SELECT {STORED} FROM version AS v JOIN source AS s ON s.id = v.source_id WHERE v.id = ?1"
+        );
+        self.one(&sql, [row], rows::stored)
+    }
+
+    /// Hands every version of `key` to `each`, newest first. Read one by one: a key may have very many.
+    pub fn versions_of(
+        &self,
+        source: &SourceName,
+        key: &str,
+        each: &mut dyn FnMut(StoredVersion) -> Result<()>,
+    ) -> Result<()> {
+        let sql = "SELECT v.id FROM version AS v INDEXED BY version_identity
+             WHERE v.source_id = (SELECT id FROM source WHERE name = ?1) AND v.key = ?2
+             ORDER BY v.first_seen DESC, v.id DESC";
+        let rows: Vec<i64> = self.rows(sql, params![source.as_str(), key], |row| row.get(0))?;
+        for row in rows {
+            if let Some(version) = self.version(row)? {
+                each(version)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The version of `key` that the bucket shows, in this state.
+    pub fn current_of(
+        &self,
+        source: &SourceName,
+        key: &ObjectKey,
+        state: State,
+    ) -> Result<Option<StoredVersion>> {
+        let sql = format!(
+            "SELECT {STORED} FROM version AS v INDEXED BY version_identity
+             JOIN source AS s ON s.id = v.source_id
+             WHERE v.source_id = (SELECT id FROM source WHERE name = ?1) AND v.key = ?2
+               AND v.in_bucket = 'current' AND v.state = ?3
+             ORDER BY v.first_seen DESC, v.id DESC LIMIT 1"
+        );
+        let params = params![source.as_str(), key.as_str(), state.as_str()];
+        self.one(&sql, params, rows::stored)
     }
 
     /// Up to `limit` versions that have a file, with row numbers above `after_id`, in that order.

@@ -72,6 +72,15 @@ fn plain(n: u64) -> Identity {
     }
 }
 
+fn shown(name: &str, identity: Identity) -> Listed {
+    Listed {
+        key: key(name),
+        identity,
+        storage_class: None,
+        in_bucket: InBucket::Current,
+    }
+}
+
 fn place(name: &str, identity: Identity, path: &str, at: i64) -> PlaceRecord {
     PlaceRecord {
         key: key(name),
@@ -174,7 +183,7 @@ impl Shelf {
 
     /// `size state in_bucket path missed_at` of every version of `name`, by size.
     fn versions(&self, name: &str) -> Vec<String> {
-        let mut found = self.catalogue.versions_of(&www(), name).unwrap();
+        let mut found = all_of(&self.catalogue, name);
         found.sort_by_key(|v| v.identity.size);
         found
             .iter()
@@ -252,4 +261,15 @@ fn finding(id: &str, severity: Severity) -> FindingRecord {
         },
         at: from_ms(50),
     }
+}
+
+/// Every version of `name`, newest first.
+fn all_of(catalogue: &Catalogue, name: &str) -> Vec<StoredVersion> {
+    let mut found = Vec::new();
+    let mut each = |version| {
+        found.push(version);
+        Ok(())
+    };
+    catalogue.versions_of(&www(), name, &mut each).unwrap();
+    found
 }

@@ -5,6 +5,7 @@ use super::{Context, Exit, written};
 use crate::error::{Error, Kind, Result};
 use crate::object::SourceName;
 use crate::report;
+use std::io::Write;
 
 /// So many events about a key are shown.
 const EVENTS: u32 = 20;
@@ -29,28 +30,51 @@ pub(super) struct Args {
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     let view = View::open(context, &args.store)?;
     view.has(args.source.as_ref())?;
-    let (mut versions, mut markers) = (Vec::new(), Vec::new());
-    for source in view.catalogue.sources()? {
-        if args.source.as_ref().is_none_or(|name| *name == source.name) {
-            versions.extend(view.catalogue.versions_of(&source.name, &args.key)?);
-            markers.extend(view.catalogue.markers_of(&source.name, &args.key)?);
+    let out = &mut context.out;
+    let mut known = 0_u64;
+    // A blank line between two.
+    let mut next = |out: &mut dyn Write| {
+        known += 1;
+        match known == 1 || args.json {
+            true => Ok(()),
+            false => writeln!(out),
+        }
+    };
+    let wanted = |name: &SourceName| args.source.as_ref().is_none_or(|wanted| wanted == name);
+    let sources = view.catalogue.sources()?.into_iter().map(|row| row.name);
+    for source in sources.filter(wanted) {
+        view.catalogue
+            .versions_of(&source, &args.key, &mut |version| {
+                next(out).map_err(written)?;
+                match args.json {
+                    true => report::line(out, &report::version_json(&version)),
+                    false => report::version(out, &version),
+                }
+                .map_err(written)
+            })?;
+        for marker in view.catalogue.markers_of(&source, &args.key)? {
+            next(out).map_err(written)?;
+            match args.json {
+                true => report::line(out, &report::marker_json(&marker)),
+                false => report::marker(out, &marker),
+            }
+            .map_err(written)?;
         }
     }
-    if versions.is_empty() && markers.is_empty() {
+    if known == 0 {
         let key = crate::object::printable(&args.key);
         return Err(
             Error::new(Kind::Usage, format!("no version of {key} is known"))
                 .hint("`offsite ls` lists the keys; a key is written whole, with its folders"),
         );
     }
-    let out = &mut context.out;
-    if args.json {
-        report::lines(out, versions.iter().map(report::version_json)).map_err(written)?;
-        report::lines(out, markers.iter().map(report::marker_json)).map_err(written)?;
-    } else {
+    if !args.json {
         let mut happened = view.catalogue.events(Some(&args.key), EVENTS)?;
-        happened.retain(|row| args.source.as_ref().is_none_or(|name| *name == row.source));
-        report::show(out, &versions, &markers, &happened).map_err(written)?;
+        happened.retain(|row| wanted(&row.source));
+        if !happened.is_empty() {
+            writeln!(out).map_err(written)?;
+        }
+        report::events(out, &happened).map_err(written)?;
     }
     Ok(Exit::Ok)
 }

@@ -34,7 +34,8 @@ pub(super) fn held_already(rows: &[Known], sha256: Sha256) -> Option<Decision> {
 
 /// Decides where the bytes with digest `sha256` of a key belong.
 ///
-/// `standing` is what `latest/` has for the key, `rows` everything known of the key.
+/// `standing` is what `latest/` has for the key, `rows` its oldest version and those that are held with
+/// these bytes.
 pub(super) fn decide(
     standing: Option<&Known>,
     rows: &[Known],

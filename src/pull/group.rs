@@ -238,14 +238,15 @@ impl<'a, 'h> Group<'a, 'h> {
             return self.older(verified);
         }
         let key = verified.key().clone();
-        let rows = self.shelf.catalogue().known(self.shelf.name(), &[&key])?;
-        let rows = rows.get(&key).map_or(&[][..], Vec::as_slice);
+        let (identity, sha256) = (verified.identity(), verified.sha256());
+        let catalogue = self.shelf.catalogue();
+        let rows = &catalogue.bearing(self.shelf.name(), &key, identity, sha256)?;
         let standing = self.shelf.standing(&key)?;
         let now = self.clock.now();
-        let quarantined = |row: &&crate::object::Known| {
-            row.state == State::Quarantined && row.identity.is(verified.identity())
-        };
-        if rows.iter().any(|row| quarantined(&row)) {
+        if rows
+            .iter()
+            .any(|row| row.state == State::Quarantined && row.identity.is(identity))
+        {
             self.fact(Fact::Event(words::came_right(&key, now)));
         }
         let decision = decide(

@@ -9,7 +9,7 @@ use crate::digest::{
 };
 use crate::error::{Error, Result};
 use crate::home::Shelf;
-use crate::object::{EvidenceClass, Identity, InBucket, ObjectKey, State, StoredVersion, Verdict};
+use crate::object::{EvidenceClass, Identity, ObjectKey, State, StoredVersion, Verdict};
 use std::io::Read as _;
 
 /// Bytes of a held file read at once.
@@ -70,13 +70,8 @@ fn contradicted(
     if said.is_empty() || catalogue.plan_has(source, of.as_str())? {
         return Ok(None);
     }
-    let versions = catalogue.versions_of(source, of.as_str())?;
-    let meant = |row: &&StoredVersion| {
-        row.state == State::Stored
-            && row.in_bucket == InBucket::Current
-            && is_not_newer(&row.identity, late.identity())
-    };
-    let Some(row) = versions.iter().find(meant) else {
+    let row = catalogue.current_of(source, &of, State::Stored)?;
+    let Some(row) = row.filter(|row| is_not_newer(&row.identity, late.identity())) else {
         return Ok(None);
     };
     let known_then = |value: &String| {
@@ -84,7 +79,7 @@ fn contradicted(
         proofs.any(|p| p.name == late.key().as_str() && p.expected == *value)
     };
     let other = said.iter().find(|(kind, value)| {
-        digest_of(row, *kind).is_some_and(|ours| ours != *value) && !known_then(value)
+        digest_of(&row, *kind).is_some_and(|ours| ours != *value) && !known_then(value)
     });
     Ok(other.map(|(_, value)| (of, value.clone())))
 }
@@ -101,13 +96,10 @@ pub(super) fn signed_by(
     if keys.is_empty() || late.bytes() > MOST {
         return Ok(None);
     }
-    let versions = shelf.catalogue().versions_of(shelf.name(), of.as_str())?;
-    let meant = |row: &StoredVersion| {
-        row.state == State::Held
-            && row.in_bucket == InBucket::Current
-            && is_not_newer(&row.identity, late.identity())
-    };
-    let Some(row) = versions.into_iter().find(meant) else {
+    let row = shelf
+        .catalogue()
+        .current_of(shelf.name(), &of, State::Held)?;
+    let Some(row) = row.filter(|row| is_not_newer(&row.identity, late.identity())) else {
         return Ok(None);
     };
     let Some(signature) = Signature::parse(&read(shelf, late.staged())?) else {

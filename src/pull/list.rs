@@ -386,16 +386,11 @@ impl Pull {
         }
         let rows = group.shelf().catalogue();
         let mut plan = match joined.by {
-            _ if joined.checks => {
-                let keys: Vec<&ObjectKey> = objects.iter().map(|object| &object.key).collect();
-                plan::plan_page(&objects, &rows.known(&self.source.name, &keys)?)
-            }
-            By::Keys => {
-                let keys: Vec<&ObjectKey> = objects.iter().map(|object| &object.key).collect();
-                plan::plan_page(&objects, &rows.known(&self.source.name, &keys)?)
-            }
-            By::Versions => {
+            By::Versions if !joined.checks => {
                 plan::plan_versions(&objects, &rows.known_versions(&self.source.name, &objects)?)
+            }
+            By::Versions | By::Keys => {
+                plan::plan_page(&objects, &rows.known(&self.source.name, &objects)?)
             }
         };
         self.join_markers(page.markers, group, joined)?;

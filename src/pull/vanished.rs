@@ -250,7 +250,7 @@ fn looked_last(group: &mut Group<'_, '_>) -> Result<Option<Timestamp>> {
     Ok(row.and_then(|row| row.last_complete_pull))
 }
 
-/// Reads everything that is known of some series, in one pass over the keys that begin as they do.
+/// Reads everything that is known of some series, in one pass over the keys between theirs.
 fn read(
     group: &mut Group<'_, '_>,
     some: &[(Series, Role)],
@@ -258,13 +258,13 @@ fn read(
     is_hidden: &dyn Fn(Timestamp) -> bool,
     is_condemned: &dyn Fn(Timestamp) -> bool,
 ) -> Result<BTreeMap<Series, Judged>> {
-    let prefix = common_prefix(some);
+    let range = range_of(some.iter().map(|(series, _)| literal(series)));
     let roles: BTreeMap<&Series, Role> =
         some.iter().map(|(series, role)| (series, *role)).collect();
     let mut judged: BTreeMap<Series, Judged> = BTreeMap::new();
     let shelf = group.shelf();
     let (rows, source): (_, &SourceName) = (shelf.catalogue(), shelf.name());
-    rows.lives(source, prefix, &mut |lived: Lived| {
+    rows.lives(source, range, &mut |lived: Lived| {
         let series = Series::of(&lived.key);
         let Some(role) = roles.get(&series) else {
             return;
@@ -289,7 +289,7 @@ fn read(
             of.backups.add(lived.life, is_condemned);
         }
     })?;
-    rows.newcomers(source, prefix, &mut |key, born| {
+    rows.newcomers(source, range, &mut |key, born| {
         let series = Series::of(&key);
         let Some((role, of)) = roles.get(&series).zip(judged.get_mut(&series)) else {
             return;
@@ -303,27 +303,20 @@ fn read(
     Ok(judged)
 }
 
-/// What the keys of all these series begin with: up to the first place where keys of one differ.
-fn common_prefix(some: &[(Series, Role)]) -> &str {
-    let literal = |series: &'_ Series| -> usize {
-        series
-            .as_str()
-            .find(['*', '(', '…'])
-            .unwrap_or(series.as_str().len())
-    };
-    let (Some((first, _)), Some((last, _))) = (some.first(), some.last()) else {
-        return "";
-    };
-    let least = some
-        .iter()
-        .map(|(series, _)| literal(series))
-        .min()
-        .unwrap_or(0);
-    // They are in order: what the first and the last share, all share.
-    let (a, b) = (first.as_str(), last.as_str());
-    let shared = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
-    a.get(..a.floor_char_boundary(shared.min(least)))
-        .unwrap_or_default()
+/// What every key of a series begins with: up to the first place where they differ.
+fn literal(series: &Series) -> &str {
+    let name = series.as_str();
+    name.split(['*', '(', '…']).next().unwrap_or(name)
+}
+
+/// Where the keys that begin with one of these lie: from the first, to the last that begins with the
+/// second.
+fn range_of<'s>(beginnings: impl Iterator<Item = &'s str> + Clone) -> (&'s str, &'s str) {
+    let first = beginnings.clone().min().unwrap_or_default();
+    let highest = beginnings.clone().max().unwrap_or_default();
+    // Of `db` and `db-a`, `db` goes farther.
+    let farthest = beginnings.filter(|some| highest.starts_with(some));
+    (first, farthest.min().unwrap_or_default())
 }
 
 fn deletion(
@@ -414,5 +407,35 @@ fn reason(why: Unexplained) -> String {
         }
         Unexplained::NotTheOldest => "older ones stay".to_owned(),
         Unexplained::Many => "most of it went in one night".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_range_of_series_holds_all_their_keys_and_few_others() {
+        let table: [(&[&str], (&str, &str)); 6] = [
+            (&["site-a/db-"], ("site-a/db-", "site-a/db-")),
+            (&["a/", "b/", "c/x-"], ("a/", "c/x-")),
+            // Keys such as `db_9` come after every `db-a…`.
+            (&["db", "db-a", "a"], ("a", "db")),
+            (&["db", "db-a", "dbz"], ("db", "db")),
+            (&["", "x"], ("", "")),
+            (&["ä", "z", "é/"], ("z", "é/")),
+        ];
+        for (beginnings, range) in table {
+            let found = range_of(beginnings.iter().copied());
+            assert_eq!(found, range, "{beginnings:?}");
+            for beginning in beginnings {
+                for rest in ["", "0", "zz", "\u{10FFFF}"] {
+                    let key = format!("{beginning}{rest}");
+                    let (first, last) = range;
+                    let inside = *key >= *first && (*key <= *last || key.starts_with(last));
+                    assert!(inside, "{key:?} of {beginnings:?}");
+                }
+            }
+        }
     }
 }

@@ -214,31 +214,8 @@ pub fn version_line(
     writeln!(out)
 }
 
-/// `offsite show KEY`: each version's story, newest first, with its evidence, and what happened to
-/// the key.
-pub fn show(
-    out: &mut dyn Write,
-    versions: &[StoredVersion],
-    markers: &[MarkerRow],
-    happened: &[EventRow],
-) -> io::Result<()> {
-    for (at, version) in versions.iter().enumerate() {
-        if at > 0 {
-            writeln!(out)?;
-        }
-        one_version(out, version)?;
-    }
-    for row in markers {
-        writeln!(out)?;
-        one_marker(out, row)?;
-    }
-    if !happened.is_empty() {
-        writeln!(out)?;
-    }
-    events(out, happened)
-}
-
-fn one_marker(out: &mut dyn Write, row: &MarkerRow) -> io::Result<()> {
+/// `offsite show`: a delete marker.
+pub fn marker(out: &mut dyn Write, row: &MarkerRow) -> io::Result<()> {
     let marker = &row.marker;
     writeln!(out, "{} {}: a delete marker", row.source, marker.key)?;
     let mut field = |name: &str, value: &str| writeln!(out, "  {name:<14} {}", printable(value));
@@ -258,7 +235,8 @@ fn one_marker(out: &mut dyn Write, row: &MarkerRow) -> io::Result<()> {
     Ok(())
 }
 
-fn one_version(out: &mut dyn Write, version: &StoredVersion) -> io::Result<()> {
+/// `offsite show`: a version.
+pub fn version(out: &mut dyn Write, version: &StoredVersion) -> io::Result<()> {
     let identity = &version.identity;
     writeln!(out, "{} {}", version.source, version.key)?;
     let mut field = |name: &str, value: &str| writeln!(out, "  {name:<14} {}", printable(value));

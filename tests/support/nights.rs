@@ -332,7 +332,15 @@ impl Nights {
     /// Every version of `key`, newest first.
     pub fn versions(&self, key: &str) -> Vec<StoredVersion> {
         let source = SourceName::new(SOURCE).unwrap();
-        self.catalogue().versions_of(&source, key).unwrap()
+        let mut rows = Vec::new();
+        let mut each = |version| {
+            rows.push(version);
+            Ok(())
+        };
+        self.catalogue()
+            .versions_of(&source, key, &mut each)
+            .unwrap();
+        rows
     }
 
     /// The verdict of the proof called `name` of `key`'s newest version.

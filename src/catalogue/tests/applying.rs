@@ -183,8 +183,8 @@ fn a_shared_file_counts_once_and_all_its_rows_know_its_line() {
         .map(|c| c.bytes)
         .sum();
     assert_eq!(bytes, 5);
-    let known = shelf.catalogue.known(&www(), &[&key("k")]).unwrap();
-    assert!(known[&key("k")].iter().all(|k| k.sums_at == Some(10)));
+    let known = shelf.catalogue.known_of(&www(), &key("k")).unwrap();
+    assert!(known.iter().all(|k| k.sums_at == Some(10)));
     let latest = shelf.catalogue.latest_of(&www(), "k").unwrap().unwrap();
     assert_eq!(latest.identity, plain(6));
     assert_eq!(shelf.listed(&Query::default()), [("k".to_owned(), 6)]);
@@ -196,7 +196,10 @@ fn a_displaced_or_moved_line_is_where_the_journal_says() {
         Record::Place(place("k", plain(1), "latest/k", 10)),
         displacing(place("k", plain(2), "latest/k", 20), "history/k/1"),
     ]);
-    let mut lines: Vec<_> = shelf.catalogue.known(&www(), &[&key("k")]).unwrap()[&key("k")]
+    let mut lines: Vec<_> = shelf
+        .catalogue
+        .known_of(&www(), &key("k"))
+        .unwrap()
         .iter()
         .map(|k| (k.identity.size, k.sums_at, k.path.clone().unwrap()))
         .collect();

@@ -22,7 +22,8 @@ fn keys_may_hold_anything() {
     let shelf = Shelf::with(records.collect());
     let keys: Vec<_> = names.iter().map(|name| key(name)).collect();
     let unknown = key("a\0b");
-    let asked: Vec<_> = keys.iter().chain([&unknown]).collect();
+    let asked = keys.iter().chain([&unknown]);
+    let asked: Vec<_> = asked.map(|key| shown(key.as_str(), plain(3))).collect();
     let found = shelf.catalogue.known(&www(), &asked).unwrap();
     assert_eq!(found.len(), names.len());
     assert!(
@@ -325,7 +326,11 @@ fn no_question_reads_all_versions() {
     catalogue.counts(None).unwrap();
     catalogue.counts(Some(&source)).unwrap();
     catalogue.sources().unwrap();
-    catalogue.known(&source, &[&k]).unwrap();
+    catalogue.known(&source, &[shown("k", plain(1))]).unwrap();
+    catalogue.known_of(&source, &k).unwrap();
+    let (identity, sha256) = (plain(1), Sha256([1; 32]));
+    catalogue.bearing(&source, &k, &identity, sha256).unwrap();
+    catalogue.current_of(&source, &k, State::Stored).unwrap();
     catalogue.highest_row().unwrap();
     catalogue.unseen_candidates(&source, 0, 9).unwrap();
     catalogue.is_folder(&source, &k).unwrap();
@@ -333,7 +338,7 @@ fn no_question_reads_all_versions() {
     catalogue.name_taken(&source, "", "k").unwrap();
     assert_eq!(catalogue.first_seen(&source, &k).unwrap(), Some(from_ms(1)));
     catalogue.by_identity(&source, &k, &plain(1)).unwrap();
-    catalogue.versions_of(&source, "k").unwrap();
+    assert_eq!(all_of(catalogue, "k").len(), 1);
     assert_eq!(catalogue.all_placed(&source, 0, 9).unwrap().len(), 1);
     catalogue.events(None, 9).unwrap();
     assert_eq!(catalogue.at_path(&source, "latest/k").unwrap().len(), 1);
@@ -367,4 +372,65 @@ fn a_question_that_reads_all_versions_is_caught() {
     let _ = shelf
         .catalogue
         .any("SELECT 1 FROM version WHERE size = 5", []);
+}
+
+/// A key may have very many versions: what a listing asks reads few of them, what people ask reads them
+/// one by one.
+#[test]
+fn a_key_with_very_many_versions_is_never_read_whole() {
+    const MANY: u64 = 1500;
+    let id = |n: u64| Identity {
+        version_id: Some(format!("v{n}")),
+        last_modified: from_ms(1_700_000_000_000 + n.cast_signed()),
+        ..plain(n)
+    };
+    let mut records = vec![Record::Place(place("a", plain(1), "latest/a", 1))];
+    records.extend((1..=MANY).map(|n| {
+        let path = format!("latest/k{n}");
+        Record::Place(place("k", id(n), &path, n.cast_signed()))
+    }));
+    records.push(Record::Place(place("z", plain(1), "latest/z", 1)));
+    let shelf = Shelf::with(records);
+    let (catalogue, source, k) = (&shelf.catalogue, www(), key("k"));
+
+    let page = [
+        shown("a", plain(1)),
+        shown("k", id(7)),
+        shown("k", id(9_999)),
+    ];
+    let known = catalogue.known(&source, &page[..2]).unwrap();
+    let mut sizes: Vec<u64> = known[&k].iter().map(|row| row.identity.size).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [7, MANY], "the one like it, and the current one");
+    let unnamed = Identity {
+        version_id: None,
+        ..id(7)
+    };
+    let known = catalogue.known(&source, &[shown("k", unnamed)]).unwrap();
+    assert_eq!(known[&k].len(), 2, "a listing of keys tells no ids");
+    let known = catalogue.known(&source, &page[2..]).unwrap();
+    assert_eq!((known.len(), known[&k].len()), (1, 1), "a new one");
+    let bearing = catalogue
+        .bearing(&source, &k, &id(9_999), Sha256([3; 32]))
+        .unwrap();
+    assert_eq!(bearing.len(), 1);
+    assert_eq!(bearing[0].identity, id(1), "the oldest");
+
+    let every = Query {
+        all_versions: true,
+        ..Query::default()
+    };
+    let all = shelf.listed(&every);
+    let of_k: Vec<u64> = all[1..all.len() - 1].iter().map(|(_, n)| *n).collect();
+    let newest_first: Vec<u64> = (1..=MANY).rev().collect();
+    assert_eq!(of_k, newest_first);
+    assert_eq!(
+        (all[0].0.as_str(), all[all.len() - 1].0.as_str()),
+        ("a", "z")
+    );
+    let then = Query {
+        at: Some(from_ms(1_700_000_000_000 + 2_000)),
+        ..Query::default()
+    };
+    assert_eq!(shelf.listed(&then).len(), 3);
 }

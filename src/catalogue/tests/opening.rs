@@ -90,7 +90,7 @@ fn a_leftover_log_is_read_in_a_copy() {
     let log = folder.path().join("catalogue.db-wal");
     assert!(log.metadata().unwrap().len() > 0);
     let read = Catalogue::open_read(&folder.path().join("catalogue.db")).unwrap();
-    assert_eq!(read.versions_of(&www(), "k").unwrap().len(), 1);
+    assert_eq!(all_of(&read, "k").len(), 1);
     assert!(read._copy.is_some() && log.metadata().unwrap().len() > 0);
     read.close().unwrap();
 }
@@ -105,7 +105,7 @@ fn a_log_without_content_needs_no_copy() {
         .unwrap();
     let folder = pulled_cable(&shelf);
     let read = Catalogue::open_read(&folder.path().join("catalogue.db")).unwrap();
-    assert_eq!(read.versions_of(&www(), "k").unwrap().len(), 1);
+    assert_eq!(all_of(&read, "k").len(), 1);
     assert!(read._copy.is_none());
 }
 
@@ -137,7 +137,7 @@ fn a_hot_journal_is_undone_in_a_copy() {
     assert!(read._copy.is_some());
     assert_eq!(read.counters_check().unwrap(), [""; 0]);
     assert_eq!(read.events(None, 9).unwrap(), []);
-    assert_eq!(read.versions_of(&www(), "k").unwrap().len(), 1);
+    assert_eq!(all_of(&read, "k").len(), 1);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn a_closed_catalogue_is_one_file_that_anybody_can_open() {
         .unwrap();
     assert_eq!(mode, "delete");
     let again = Catalogue::create_or_open(&file, JournalMode::Wal).unwrap();
-    assert_eq!(again.versions_of(&www(), "k").unwrap().len(), 1);
+    assert_eq!(all_of(&again, "k").len(), 1);
 }
 
 #[test]

@@ -160,8 +160,7 @@ impl Finder {
     fn objects(&self, key: &ObjectKey) -> Result<(Vec<Change>, Vec<Known>)> {
         let mut wanted = self.plan.plan_of(&self.source.name, key.as_str())?;
         wanted.retain(|change| change.why != Why::Back && change.in_bucket == InBucket::Current);
-        let mut had = self.plan.known(&self.source.name, &[key])?;
-        let mut had = had.remove(key).unwrap_or_default();
+        let mut had = self.plan.known_of(&self.source.name, key)?;
         // Not planned as long as it lies in its tier: here it need not be thawed.
         let archived =
             |row: &&Known| row.state == State::Archived && row.in_bucket == InBucket::Current;
