@@ -26,7 +26,7 @@ mod series;
 mod tests;
 
 pub use backup::Mark;
-pub use lives::Lived;
+pub use lives::{Entry, Lived, What};
 pub use open::{JournalMode, no_catalogue};
 pub use people::Query;
 pub use plan::PlanTotals;

@@ -3,7 +3,7 @@
 //! 1. The listing is joined, page by page, with the rows known for its keys; what differs is
 //!    staged in the `plan` table, what did not change costs one bit (`seen`).
 //! 2. What the listing does not show is gone only when a HEAD says so (`gone`); whether its series lets
-//!    it go, or somebody took it away, is judged before that is recorded (`vanished`).
+//!    it go, or somebody took it away, is judged before that is recorded (`vanished`; of older versions `purged`).
 //! 3. The plan is fetched, a flood after what is ordinary (`flood`), what names other objects last (`cut`): small objects many at once,
 //!    large ones in parallel ranges (`transfer`).
 //!    What lies beside an object and says something of its bytes is read first (`beside`).
@@ -27,6 +27,7 @@ mod late;
 mod list;
 mod older;
 mod plan;
+mod purged;
 mod seen;
 mod sieve;
 mod sink;

@@ -9,11 +9,15 @@
 //! had until now was alike, so that this makes it see less, and never more.
 
 mod arrivals;
+mod clearing;
+mod range;
 mod rotation;
 mod story;
 mod volume;
 
 pub use arrivals::{Arrival, Arrivals, TOGETHER};
+pub use clearing::{Clearing, End, Fate, Purged};
+pub use range::Range;
 pub use rotation::{Life, Rotation, Unexplained};
 pub use story::{Story, Turn};
 pub use volume::{Place, Volume};

@@ -33,6 +33,8 @@ mod listings;
 mod parts;
 #[path = "nights/places.rs"]
 mod places;
+#[path = "nights/purged.rs"]
+mod purged;
 #[path = "nights/quirks.rs"]
 mod quirks;
 #[path = "nights/random.rs"]

@@ -474,11 +474,18 @@ impl<'t> Hand<'t> {
         )
     }
 
+    /// The row keeps when it was replaced; the run that wrote it last tells when it was gone.
     fn gone(&self, key: &ObjectKey, id: &Identity, at: Timestamp) -> rusqlite::Result<()> {
         self.execute(
-            "UPDATE version SET in_bucket = 'gone', missed_at = coalesce(missed_at, ?4)
+            "UPDATE version SET in_bucket = 'gone', missed_at = coalesce(missed_at, ?4), run = ?5
              WHERE source_id = ?1 AND key = ?2 AND identity = ?3",
-            params![self.source, key.as_str(), told_by(id), at.as_millisecond()],
+            params![
+                self.source,
+                key.as_str(),
+                told_by(id),
+                at.as_millisecond(),
+                self.run
+            ],
         )
     }
 

@@ -5,6 +5,7 @@
 
 use super::group::Group;
 use super::list::{By, Listing};
+use super::purged::Missing;
 use super::seen::Seen;
 use super::vanished;
 use crate::bucket::{Bucket, Failure};
@@ -52,13 +53,15 @@ pub(super) fn confirm(
         group.finding(|frame| frame.listing_omits(&there, asked))?;
     }
     let all_gone = answers.iter().all(|(_, there)| *there == Some(false));
+    let mut versions = Missing::default();
     if missing > asked && all_gone {
         each_missing(group, filter, listing, &mut |group, known| {
-            note(group, &known)
+            note(group, &mut versions, listing.by, &known)
         })?;
         let is_gone =
             |row: i64, key: &ObjectKey| !listing.seen.contains(row) && filter.takes(key.as_str());
         vanished::judge(group, &is_gone, now)?;
+        versions.judge(group, &is_gone, now)?;
         return each_missing(group, filter, listing, &mut |group, known| {
             take(group, known, now)
         });
@@ -68,18 +71,23 @@ pub(super) fn confirm(
         .filter(|(_, there)| *there == Some(false));
     let gone: Vec<Known> = gone.map(|(known, _)| known).collect();
     for known in &gone {
-        note(group, known)?;
+        note(group, &mut versions, listing.by, known)?;
     }
     let rows: BTreeSet<i64> = gone.iter().map(|known| known.id).collect();
     vanished::judge(group, &|row, _| rows.contains(&row), now)?;
+    versions.judge(group, &|row, _| rows.contains(&row), now)?;
     for known in gone {
         take(group, known, now)?;
     }
     Ok(())
 }
 
-/// What was hidden or replaced before had its verdict then.
-fn note(group: &mut Group<'_, '_>, known: &Known) -> Result<()> {
+/// That what was hidden or replaced before is not shown by its key had its verdict then; that the
+/// version is gone, too, is another question.
+fn note(group: &mut Group<'_, '_>, versions: &mut Missing, by: By, known: &Known) -> Result<()> {
+    if by == By::Versions {
+        versions.note(&known.key);
+    }
     match known.in_bucket {
         InBucket::Current => vanished::note(group, &known.key),
         InBucket::Noncurrent | InBucket::Hidden | InBucket::Gone => Ok(()),

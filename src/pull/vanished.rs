@@ -9,20 +9,20 @@ use crate::catalogue::{Lived, RunRow};
 use crate::error::Result;
 use crate::formats::{self, Format, Rank};
 use crate::object::{Advice, FindingRecord, InBucket, ObjectKey, Severity, SourceName, Timestamp};
-use crate::series::{Rotation, Series, Unexplained};
+use crate::series::{Range, Rotation, Series, Unexplained};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, HashMap};
 
 /// What a finding is called that says so.
 pub(super) const DELETED: &str = "deleted";
 /// So many series are judged by their habits; whoever empties more of them in one night is no rotation.
-const SERIES: usize = 20_000;
+pub(super) const SERIES: usize = 20_000;
 /// So many are judged in one pass over the rows.
-const AT_ONCE: usize = 256;
+pub(super) const AT_ONCE: usize = 256;
 /// So many are named in a finding.
-const NAMED: usize = 5;
+pub(super) const NAMED: usize = 5;
 /// A finding and the objects that it is about are recorded within this long.
-const ONE_RUN: SignedDuration = SignedDuration::from_hours(12);
+pub(super) const ONE_RUN: SignedDuration = SignedDuration::from_hours(12);
 /// Runs, and rows, looked at in one go.
 const RUNS: u32 = 400;
 /// Packs are rewritten and dropped by the hundred; so many times more than stay are no clean-up.
@@ -208,7 +208,7 @@ impl Vanished {
         let started = group.started();
         let is_hidden =
             |missed: Timestamp| missed >= started || since.is_some_and(|at| missed > at);
-        let condemned = condemned(group)?;
+        let condemned = condemned(group, DELETED)?;
         let is_condemned = |at: Timestamp| {
             condemned
                 .iter()
@@ -232,15 +232,16 @@ impl Vanished {
     }
 }
 
-/// When alarms about deletions were raised that are still open: what vanished then taught nothing.
-fn condemned(group: &mut Group<'_, '_>) -> Result<Vec<Timestamp>> {
+/// When alarms of this kind were raised that are still open: what vanished then taught nothing.
+pub(super) fn condemned(group: &mut Group<'_, '_>, kind: &str) -> Result<Vec<Timestamp>> {
     let shelf = group.shelf();
     let open = shelf.catalogue().findings(true)?.into_iter();
-    let mine = open.filter(|row| row.source == *shelf.name() && row.finding.kind == DELETED);
+    let mine = open.filter(|row| row.source == *shelf.name() && row.finding.kind == kind);
     Ok(mine.map(|row| row.finding.at).collect())
 }
 
-fn looked_last(group: &mut Group<'_, '_>) -> Result<Option<Timestamp>> {
+/// When a pull was complete last.
+pub(super) fn looked_last(group: &mut Group<'_, '_>) -> Result<Option<Timestamp>> {
     let shelf = group.shelf();
     let row = shelf
         .catalogue()
@@ -250,7 +251,7 @@ fn looked_last(group: &mut Group<'_, '_>) -> Result<Option<Timestamp>> {
     Ok(row.and_then(|row| row.last_complete_pull))
 }
 
-/// Reads everything that is known of some series, in one pass over the keys between theirs.
+/// Reads everything that is known of some series, in one pass over the keys that begin as they do.
 fn read(
     group: &mut Group<'_, '_>,
     some: &[(Series, Role)],
@@ -258,13 +259,13 @@ fn read(
     is_hidden: &dyn Fn(Timestamp) -> bool,
     is_condemned: &dyn Fn(Timestamp) -> bool,
 ) -> Result<BTreeMap<Series, Judged>> {
-    let range = range_of(some.iter().map(|(series, _)| literal(series)));
+    let range = Range::of(some.iter().map(|(series, _)| series));
     let roles: BTreeMap<&Series, Role> =
         some.iter().map(|(series, role)| (series, *role)).collect();
     let mut judged: BTreeMap<Series, Judged> = BTreeMap::new();
     let shelf = group.shelf();
     let (rows, source): (_, &SourceName) = (shelf.catalogue(), shelf.name());
-    rows.lives(source, range, &mut |lived: Lived| {
+    rows.lives(source, &range, &mut |lived: Lived| {
         let series = Series::of(&lived.key);
         let Some(role) = roles.get(&series) else {
             return;
@@ -289,7 +290,7 @@ fn read(
             of.backups.add(lived.life, is_condemned);
         }
     })?;
-    rows.newcomers(source, range, &mut |key, born| {
+    rows.newcomers(source, &range, &mut |key, born| {
         let series = Series::of(&key);
         let Some((role, of)) = roles.get(&series).zip(judged.get_mut(&series)) else {
             return;
@@ -301,22 +302,6 @@ fn read(
         }
     })?;
     Ok(judged)
-}
-
-/// What every key of a series begins with: up to the first place where they differ.
-fn literal(series: &Series) -> &str {
-    let name = series.as_str();
-    name.split(['*', '(', '…']).next().unwrap_or(name)
-}
-
-/// Where the keys that begin with one of these lie: from the first, to the last that begins with the
-/// second.
-fn range_of<'s>(beginnings: impl Iterator<Item = &'s str> + Clone) -> (&'s str, &'s str) {
-    let first = beginnings.clone().min().unwrap_or_default();
-    let highest = beginnings.clone().max().unwrap_or_default();
-    // Of `db` and `db-a`, `db` goes farther.
-    let farthest = beginnings.filter(|some| highest.starts_with(some));
-    (first, farthest.min().unwrap_or_default())
 }
 
 fn deletion(
@@ -390,11 +375,15 @@ fn deleted(frame: &Frame<'_>, deletions: &[Deletion], others: u64) -> FindingRec
     }
 }
 
-fn reason(why: Unexplained) -> String {
-    let days = |age: SignedDuration| match age.as_hours() {
+/// An age in words.
+pub(super) fn days(age: SignedDuration) -> String {
+    match age.as_hours() {
         hours @ ..48 => format!("{hours} hours"),
         hours => format!("{} days", hours / 24),
-    };
+    }
+}
+
+fn reason(why: Unexplained) -> String {
     match why {
         Unexplained::All => "nothing is left of it".to_owned(),
         Unexplained::Young { age, before } => format!(
@@ -407,35 +396,5 @@ fn reason(why: Unexplained) -> String {
         }
         Unexplained::NotTheOldest => "older ones stay".to_owned(),
         Unexplained::Many => "most of it went in one night".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_range_of_series_holds_all_their_keys_and_few_others() {
-        let table: [(&[&str], (&str, &str)); 6] = [
-            (&["site-a/db-"], ("site-a/db-", "site-a/db-")),
-            (&["a/", "b/", "c/x-"], ("a/", "c/x-")),
-            // Keys such as `db_9` come after every `db-a…`.
-            (&["db", "db-a", "a"], ("a", "db")),
-            (&["db", "db-a", "dbz"], ("db", "db")),
-            (&["", "x"], ("", "")),
-            (&["ä", "z", "é/"], ("z", "é/")),
-        ];
-        for (beginnings, range) in table {
-            let found = range_of(beginnings.iter().copied());
-            assert_eq!(found, range, "{beginnings:?}");
-            for beginning in beginnings {
-                for rest in ["", "0", "zz", "\u{10FFFF}"] {
-                    let key = format!("{beginning}{rest}");
-                    let (first, last) = range;
-                    let inside = *key >= *first && (*key <= *last || key.starts_with(last));
-                    assert!(inside, "{key:?} of {beginnings:?}");
-                }
-            }
-        }
     }
 }

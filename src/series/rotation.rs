@@ -16,9 +16,9 @@ use jiff::SignedDuration;
 use std::collections::BTreeMap;
 
 /// After so many nights in which a series let something go, its habit is known.
-const LEARNT: usize = 5;
+pub(super) const LEARNT: usize = 5;
 /// So many of its last such nights count.
-const NIGHTS: usize = 60;
+pub(super) const NIGHTS: usize = 60;
 /// A series that is known for a shorter time may let go what is not its oldest: days are kept, and
 /// weeks, and months.
 const ACQUAINTED: Hour = 14 * 24;
@@ -27,11 +27,11 @@ const NEWEST: usize = 3;
 /// Of the day in which a job ran again, the first may go: the second is there, and that of the next day.
 const RAN_TWICE: usize = 2;
 /// So many times as many may go as stay, while the habits are not known.
-const MOST: usize = 2;
+pub(super) const MOST: usize = 2;
 /// The same of a repository's snapshots, which are made each night and cleaned up each week or month.
-const OF_SNAPSHOTS: usize = 4;
+pub(super) const OF_SNAPSHOTS: usize = 4;
 /// Jobs and clean-ups do not run to the hour.
-const SLACK: Hour = 12;
+pub(super) const SLACK: Hour = 12;
 /// So many nights show that all are let go at one age.
 const AGES: usize = 3;
 
@@ -47,7 +47,7 @@ pub struct Life {
 }
 
 /// Whole hours since 1970: what one run uploads is of one age, and a million keys take little memory.
-type Hour = i64;
+pub(super) type Hour = i64;
 
 /// The keys of one series that the bucket showed until now, and those that vanished tonight.
 #[derive(Clone, Debug, Default)]
@@ -244,7 +244,7 @@ impl Rotation {
     }
 }
 
-fn hour(at: Timestamp) -> Hour {
+pub(super) fn hour(at: Timestamp) -> Hour {
     at.as_second().div_euclid(3600)
 }
 

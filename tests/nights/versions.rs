@@ -169,6 +169,8 @@ fn a_version_that_becomes_current_again_goes_back_to_latest() {
     assert_eq!(sorted(nights.history(KEY)), ["bad"], "P2");
     assert_eq!(of(&nights, KEY, "bad"), GONE);
     assert_eq!(of(&nights, KEY, "good"), CURRENT);
+    assert_eq!(nights.open_kinds(), ["purged"], "no rule takes the newest");
+    nights.ack("www-1", false).unwrap();
     nothing_changes(&mut nights);
 }
 
@@ -189,6 +191,8 @@ fn a_purge_of_old_versions_is_confirmed_by_a_sample_and_takes_nothing_from_the_c
     assert_eq!(nights.asked("HeadObject"), 200);
     assert_eq!(nights.history(KEY).len(), 249);
     assert_eq!(of(&nights, KEY, "version 249"), CURRENT);
+    // All of one day: as a rule by age takes them.
+    assert_eq!(nights.open_kinds(), [""; 0]);
     nothing_changes(&mut nights);
 }
 

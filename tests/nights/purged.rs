@@ -1,0 +1,97 @@
+//! Older versions that the bucket holds no more: what its rules take, and what is an alarm in the same
+//! run.
+
+use crate::support::Nights;
+use offsite::demo::bucket::Versioning;
+
+const KEY: &str = "config/latest.tar.age";
+
+/// So many nights of a job that writes `KEY` anew, under a rule that leaves `keep` older versions.
+fn kept(count: usize, keep: usize) -> Nights {
+    let mut nights = Nights::new();
+    nights.bucket.set_versioning(Versioning::Enabled);
+    for night in 0..count {
+        rotate(&mut nights, night, keep);
+        assert_eq!(nights.open_kinds(), [""; 0], "night {night}");
+    }
+    nights
+}
+
+fn rotate(nights: &mut Nights, night: usize, keep: usize) -> u64 {
+    nights.bucket.put(KEY, format!("of night {night}"));
+    remove(nights, keep + 1);
+    nights.night().open_alarms
+}
+
+/// Removes every version for good that has so many newer ones.
+fn remove(nights: &Nights, newer: usize) {
+    for id in nights.bucket.version_ids(KEY).into_iter().skip(newer) {
+        assert!(nights.bucket.delete_version(KEY, &id));
+    }
+}
+
+#[test]
+fn p5_a_rule_is_learnt_and_what_it_would_not_take_is_an_alarm() {
+    let mut nights = kept(20, 6);
+    nights.bucket.put(KEY, "tonight");
+    remove(&nights, 4);
+    assert_eq!(nights.night().open_alarms, 1);
+    let advice = nights.open().pop().unwrap().finding.advice;
+    assert!(
+        advice.what.starts_with("4 versions were removed"),
+        "{}",
+        advice.what
+    );
+    assert!(
+        advice.evidence.contains("4 gone, 4 left; some had been replaced only 3 days before, where it usually takes 6 days"),
+        "{}",
+        advice.evidence
+    );
+    assert_eq!(nights.history(KEY).len(), 20, "all of them stay");
+    // It stays said, and is not said again.
+    assert_eq!(nights.night().open_alarms, 1);
+    assert_eq!(nights.offsite(&["status"]).code(), 4);
+    assert_eq!(nights.check().problems, []);
+}
+
+#[test]
+fn what_the_owner_acknowledges_is_what_the_bucket_does_from_then_on() {
+    let mut nights = kept(20, 9);
+    let mut alarms = Vec::new();
+    // Cleared each week, and nothing left.
+    for night in 20..48 {
+        nights.bucket.put(KEY, format!("of night {night}"));
+        if night % 7 == 6 {
+            remove(&nights, 1);
+        }
+        nights.night();
+        for row in nights.open() {
+            assert_eq!(row.finding.kind, "purged");
+            alarms.push(night);
+            nights.ack(&row.finding.id, false).unwrap();
+        }
+    }
+    assert_eq!(alarms, [20], "once");
+}
+
+/// Deleted and open as an alarm: what follows is no rule's ordinary work.
+#[test]
+fn p5_what_was_deleted_and_is_purged_later_is_said_until_the_deletion_is_acknowledged() {
+    for acknowledged in [false, true] {
+        let mut nights = kept(3, 9);
+        nights.bucket.put("other", "stays");
+        nights.bucket.delete(KEY);
+        nights.night();
+        assert_eq!(nights.open_kinds(), ["deleted"]);
+        if acknowledged {
+            nights.ack("www-1", false).unwrap();
+        }
+        nights.bucket.purge(KEY);
+        nights.night();
+        let expected: &[&str] = match acknowledged {
+            false => &["deleted", "purged"],
+            true => &[],
+        };
+        assert_eq!(nights.open_kinds(), expected);
+    }
+}
