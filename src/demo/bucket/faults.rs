@@ -25,6 +25,8 @@ pub struct Faults {
     pub shorten: Option<Fault<()>>,
     /// These keys are one byte shorter wherever they are told or sent: in listings, HEADs and bodies.
     pub shorter: Option<Matcher>,
+    /// These keys are told to have a tebibyte; nobody's memory has that.
+    pub huge: Option<Matcher>,
     /// Closes the connection after this many bytes of a GET *body* that is longer.
     pub cut: Option<Fault<u64>>,
     /// Sends GET bodies a little at a time.
