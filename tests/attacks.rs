@@ -16,6 +16,8 @@ mod drill;
 mod flood;
 #[path = "attacks/overwritten.rs"]
 mod overwritten;
+#[path = "attacks/real.rs"]
+mod real;
 #[path = "attacks/server.rs"]
 mod server;
 #[path = "attacks/versions.rs"]

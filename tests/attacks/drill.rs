@@ -1,9 +1,9 @@
 //! A bucket after thirty ordinary nights, and what is asked of every attack on it.
 
 use crate::support::nights::{ms_after, sha256};
-use crate::support::{Nights, age};
+use crate::support::{Bucket, Keys, Nights, age};
 use offsite::demo::bucket::Versioning;
-use offsite::object::{Sha256, Timestamp};
+use offsite::object::{Clock, Sha256, Timestamp};
 use std::collections::BTreeMap;
 
 const DAY: i64 = 86_400_000;
@@ -14,23 +14,95 @@ pub(crate) const ROTATING: &str = "config/latest.tar.age";
 pub(crate) struct Drill {
     pub(crate) nights: Nights,
     pub(crate) seed: u64,
+    /// The bucket's owner, where it is one on a real server.
+    owner: Option<Bucket>,
 }
 
 impl Drill {
     pub(crate) fn new(versioning: bool) -> Self {
-        let mut drill = Self {
-            nights: Nights::new(),
-            seed: 0,
-        };
+        let nights = Nights::new();
         if versioning {
-            drill.nights.bucket.set_versioning(Versioning::Enabled);
+            nights.bucket.set_versioning(Versioning::Enabled);
         }
-        for _ in 0..30 {
-            drill.evening();
-            drill.nights.night();
+        let drill = Self {
+            nights,
+            seed: 0,
+            owner: None,
         }
+        .lived();
         assert_eq!(drill.nights.open_kinds(), [""; 0], "ordinary life");
         drill
+    }
+
+    /// The same on a real server, which goes by a clock that cannot be set: our nights are those that have
+    /// passed. Whatever is said of the two clocks is no alarm.
+    pub(crate) fn on(owner: Bucket, reader: Keys, versioning: bool) -> Self {
+        if versioning {
+            owner.enable_versioning();
+        }
+        let mut nights = Nights::new();
+        nights.source.endpoint = Some(owner.endpoint.clone());
+        nights.source.bucket.clone_from(&owner.name);
+        nights.keys = reader;
+        nights.jump(ms_after(Clock::System.now(), -32 * DAY));
+        let drill = Self {
+            nights,
+            seed: 0,
+            owner: Some(owner),
+        }
+        .lived();
+        assert_eq!(drill.nights.open_alarms(), [""; 0], "ordinary life");
+        drill
+    }
+
+    fn lived(mut self) -> Self {
+        for _ in 0..30 {
+            self.evening();
+            self.nights.night();
+        }
+        self
+    }
+
+    pub(crate) fn put(&self, key: &str, bytes: Vec<u8>) {
+        match &self.owner {
+            None => drop(self.nights.bucket.put(key, bytes)),
+            Some(owner) => drop(owner.put(key, &bytes)),
+        }
+    }
+
+    pub(crate) fn delete(&self, key: &str) {
+        match &self.owner {
+            None => drop(self.nights.bucket.delete(key)),
+            Some(owner) => drop(owner.delete(key)),
+        }
+    }
+
+    pub(crate) fn keys(&self) -> Vec<String> {
+        match &self.owner {
+            None => self.nights.bucket.keys(),
+            Some(owner) => owner.list().unwrap(),
+        }
+    }
+
+    pub(crate) fn suspend_versioning(&self) {
+        match &self.owner {
+            None => self.nights.bucket.set_versioning(Versioning::Suspended),
+            Some(owner) => owner.suspend_versioning(),
+        }
+    }
+
+    /// Removes every version of a key for good that `goes` says so of: the newest is 0.
+    pub(crate) fn purge(&self, key: &str, goes: impl Fn(usize) -> bool) {
+        let ids = match &self.owner {
+            None => self.nights.bucket.version_ids(key),
+            Some(owner) => owner.version_ids(key),
+        };
+        for (_, id) in ids.iter().enumerate().filter(|(n, _)| goes(*n)) {
+            match &self.owner {
+                None => assert!(self.nights.bucket.delete_version(key, id)),
+                Some(owner) => owner.delete_version(key, id),
+            }
+        }
     }
 
     /// Bytes as the server makes them: encrypted, each backup another.
@@ -54,11 +126,11 @@ impl Drill {
     pub(crate) fn evening(&mut self) {
         for key in [self.site(0), self.database(0), ROTATING.to_owned()] {
             let bytes = self.backup();
-            self.nights.bucket.put(&key, bytes);
+            self.put(&key, bytes);
         }
         let old = self.database(-14);
-        if self.nights.bucket.keys().contains(&old) {
-            self.nights.bucket.delete(&old);
+        if self.keys().contains(&old) {
+            self.delete(&old);
         }
     }
 
@@ -70,7 +142,15 @@ impl Drill {
         strike(&mut self);
         let outcome = self.nights.some_night().unwrap();
         assert!(outcome.open_alarms > 0, "no alarm");
-        assert_eq!(self.nights.open_kinds(), kinds);
+        match self.owner {
+            None => assert_eq!(self.nights.open_kinds(), kinds),
+            Some(_) => {
+                // What is fetched side by side comes in any order.
+                let mut alarms = self.nights.open_alarms();
+                alarms.sort_unstable();
+                assert_eq!(alarms, kinds);
+            }
+        }
         let status = self.nights.offsite(&["status"]);
         assert_eq!(status.code(), 4, "{}", status.stdout);
         for finding in self.nights.open() {

@@ -18,21 +18,13 @@ fn p4_versioning_is_suspended_and_all_is_overwritten() {
     dated_stays(&drill, &key, &old);
 }
 
-/// Removes every version of a key for good that `goes` says so of: the newest is 0.
-fn purge(drill: &Drill, key: &str, goes: impl Fn(usize) -> bool) {
-    let ids = drill.nights.bucket.version_ids(key).into_iter();
-    for (_, id) in ids.enumerate().filter(|(n, _)| goes(*n)) {
-        assert!(drill.nights.bucket.delete_version(key, &id));
-    }
-}
-
 #[test]
 fn p5_old_versions_are_purged_after_thirty_nights() {
     let old = |d: &mut Drill| {
         let mut keys = d.nights.bucket.keys();
         keys.extend((-30..-14).map(|shift| d.database(shift)));
         for key in keys {
-            purge(d, &key, |n| n > 0);
+            d.purge(&key, |n| n > 0);
         }
         d.evening();
     };
@@ -63,7 +55,7 @@ fn p4_a_backup_is_overwritten_and_the_old_version_purged() {
     let replaced = |d: &mut Drill| {
         let junk = d.backup();
         d.nights.bucket.put(&key, junk);
-        purge(d, &key, |n| n == 1);
+        d.purge(&key, |n| n == 1);
         d.evening();
     };
     let dated = dated.strike(replaced, &["purged", "write-once-changed"]);
@@ -71,7 +63,7 @@ fn p4_a_backup_is_overwritten_and_the_old_version_purged() {
 
     let rotating = |d: &mut Drill| {
         d.evening();
-        purge(d, ROTATING, |n| n == 1);
+        d.purge(ROTATING, |n| n == 1);
     };
     let drill = Drill::new(true).strike(rotating, &["purged"]);
     assert_eq!(drill.nights.history(ROTATING).len(), 31);
@@ -80,7 +72,7 @@ fn p4_a_backup_is_overwritten_and_the_old_version_purged() {
 /// The newest goes, and what was there before is what a GET answers.
 #[test]
 fn p4_a_backup_is_rolled_back() {
-    let back = |d: &mut Drill| purge(d, ROTATING, |n| n == 0);
+    let back = |d: &mut Drill| d.purge(ROTATING, |n| n == 0);
     let drill = Drill::new(true);
     let newest = drill.nights.latest(ROTATING).unwrap();
     let drill = drill.strike(back, &["purged"]);

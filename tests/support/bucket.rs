@@ -86,9 +86,15 @@ impl Bucket {
     }
 
     pub fn enable_versioning(&self) {
-        let enabled = VersioningConfiguration::builder()
-            .status(BucketVersioningStatus::Enabled)
-            .build();
+        self.set_versioning(BucketVersioningStatus::Enabled);
+    }
+
+    pub fn suspend_versioning(&self) {
+        self.set_versioning(BucketVersioningStatus::Suspended);
+    }
+
+    fn set_versioning(&self, status: BucketVersioningStatus) {
+        let enabled = VersioningConfiguration::builder().status(status).build();
         let request = self
             .client
             .put_bucket_versioning()
@@ -213,6 +219,19 @@ impl Bucket {
         self.wait(request.version_id(id).send())
             .map_err(refused)
             .unwrap();
+    }
+
+    /// The ids of a key's versions, newest first; its listing must fit into one page.
+    pub fn version_ids(&self, key: &str) -> Vec<String> {
+        let request = self.client.list_object_versions().bucket(&self.name);
+        let listed = self.wait(request.prefix(key).send()).map_err(refused);
+        let listed = listed.unwrap();
+        assert_ne!(listed.is_truncated(), Some(true));
+        let versions = listed.versions.unwrap_or_default().into_iter();
+        versions
+            .filter(|version| version.key() == Some(key))
+            .filter_map(|version| version.version_id)
+            .collect()
     }
 
     /// All keys, in the server's order.

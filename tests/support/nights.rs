@@ -3,6 +3,7 @@
 //!
 //! After each night the catalogue's counters are compared with its rows.
 
+use super::bucket::Keys;
 use super::program::{Output, Running, program};
 use offsite::bucket::{Bucket as Client, Tuning};
 use offsite::catalogue::{Catalogue, FindingRow, Query};
@@ -14,8 +15,8 @@ use offsite::demo::bucket::{Bucket, Faults, READER, Server};
 use offsite::error::Result;
 use offsite::home::{Home, probe_sqlite};
 use offsite::object::{
-    Clock, InBucket, KeyPrint, ObjectKey, Sha256, SourceName, State, StoredVersion, Timestamp,
-    Verdict,
+    Clock, InBucket, KeyPrint, ObjectKey, Severity, Sha256, SourceName, State, StoredVersion,
+    Timestamp, Verdict,
 };
 use offsite::outcome::{Ended, Outcome, Silent, Stop};
 use offsite::pull::Pull;
@@ -45,6 +46,8 @@ pub struct Nights {
     pub tuning: Tuning,
     pub limits: LimitsConfig,
     pub store: StoreConfig,
+    /// What the bucket is read with.
+    pub keys: Keys,
     runtime: Runtime,
     last: Timestamp,
     _server: Server,
@@ -104,6 +107,7 @@ impl Nights {
             },
             tuning: tuning(),
             limits: LimitsConfig::default(),
+            keys: Keys::of(READER.id, READER.secret),
             runtime: tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
                 .enable_all()
@@ -154,11 +158,11 @@ impl Nights {
 
     /// A pull now.
     pub fn pull(&self) -> Result<Outcome> {
-        let credentials = Credentials::given(READER.id, READER.secret);
+        let credentials = Credentials::given(self.keys.id, self.keys.secret);
         let pull = Pull {
             source: self.source.clone(),
             bucket: Client::new(&self.source, &credentials, self.tuning.clone())?,
-            key: KeyPrint::of(READER.id),
+            key: KeyPrint::of(self.keys.id),
             limits: self.limits.clone(),
             clock: self.clock.clone(),
             stop: Stop::default(),
@@ -361,6 +365,13 @@ impl Nights {
         let mut open = self.catalogue().findings(true).unwrap();
         open.reverse();
         open
+    }
+
+    /// The kinds of the open alarms, oldest first.
+    pub fn open_alarms(&self) -> Vec<String> {
+        let mut open = self.open();
+        open.retain(|row| row.finding.severity == Severity::Alarm);
+        open.into_iter().map(|f| f.finding.kind).collect()
     }
 
     /// The kinds of the open findings, oldest first.
