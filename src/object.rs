@@ -4,12 +4,14 @@
 mod change;
 mod key;
 mod key_print;
+mod lock;
 mod record;
 mod version;
 
 pub use change::{Change, Known, Why};
 pub use key::{ObjectKey, SourceName, deceives, printable};
 pub use key_print::KeyPrint;
+pub use lock::{BucketLock, DefaultLock, Lock, LockMode, Retention};
 pub use record::{
     Ack, Advice, Displaced, Durable, EventRecord, Fact, FindingRecord, JournalPosition, Moved,
     NameClaim, PlaceRecord, Record, RunCounts, RunEnd, RunStart, Severity,

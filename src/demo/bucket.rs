@@ -9,6 +9,7 @@
 
 mod faults;
 mod listing;
+mod locks;
 mod read;
 mod server;
 mod service;
@@ -23,7 +24,7 @@ pub use server::{Key, READER, Server, WRITER};
 pub use state::Versioning;
 pub use stored::{Checksum, Encryption, PutOptions};
 
-use crate::object::Clock;
+use crate::object::{BucketLock, Clock, Lock};
 use state::State;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -57,6 +58,27 @@ impl Bucket {
         self.lock().versioning = versioning;
     }
 
+    /// Sets whether versions are locked, and for how long by themselves; as on S3, a bucket with
+    /// locks keeps versions.
+    pub fn set_object_lock(&self, lock: BucketLock) {
+        let mut state = self.lock();
+        state.lock = lock;
+        if lock.on {
+            state.versioning = Versioning::Enabled;
+        }
+    }
+
+    /// Changes one version's lock, by a hand that no lock binds; says whether the version was there.
+    pub fn set_lock(&self, key: &str, version_id: &str, lock: Option<Lock>) -> bool {
+        self.lock().set_lock(key, version_id, lock)
+    }
+
+    /// One version's lock.
+    pub fn lock_of(&self, key: &str, version_id: &str) -> Option<Lock> {
+        let state = self.lock();
+        state.version(key, version_id)?.lock.as_deref().copied()
+    }
+
     /// Puts an object; answers with its version id while versioning is enabled.
     pub fn put(&self, key: &str, bytes: impl Into<Vec<u8>>) -> Option<String> {
         self.put_with(key, bytes, PutOptions::default())
@@ -83,7 +105,7 @@ impl Bucket {
         self.lock().delete(key)
     }
 
-    /// Removes one version or marker for good; says whether it was there.
+    /// Removes one version or marker for good, locked or not; says whether it was there.
     pub fn delete_version(&self, key: &str, version_id: &str) -> bool {
         self.lock().remove(key, version_id).is_some()
     }

@@ -49,6 +49,8 @@ pub struct Faults {
     pub no_checksum_mode: bool,
     /// `partNumber` is ignored, as Ceph does: the answer is about the whole object.
     pub no_part_numbers: bool,
+    /// GET and HEAD tell no lock, as to a key without the rights to see them.
+    pub locks_hidden: bool,
     /// Listings give last-modified to the millisecond, as Ceph and Garage do; S3 gives whole
     /// seconds.
     pub milliseconds: bool,

@@ -1,10 +1,12 @@
 //! GET and HEAD of an object.
 
 use super::faults::Fault;
+use super::locks::{hold, mode, told, until};
 use super::server::with_headers;
 use super::service::{Endpoint, etag, time, whole_seconds};
 use super::state::{State, Version, Versioning};
 use super::stored::{Encryption, Stored};
+use crate::object::Lock;
 use s3s::dto::*;
 use s3s::{Body, S3Error, S3ErrorCode, S3Result, s3_error};
 use std::collections::HashMap;
@@ -24,6 +26,7 @@ struct Found {
     partial: bool,
     by_part: bool,
     checksums: Checksum,
+    lock: Option<Lock>,
 }
 
 /// The fields that GET and HEAD answer with alike.
@@ -68,6 +71,9 @@ macro_rules! described {
             checksum_sha1: found.checksums.checksum_sha1.clone(),
             checksum_sha256: found.checksums.checksum_sha256.clone(),
             checksum_type: found.checksums.checksum_type.clone(),
+            object_lock_mode: found.lock.and_then(|lock| mode(&lock)).map(Into::into),
+            object_lock_retain_until_date: found.lock.and_then(|lock| until(&lock)),
+            object_lock_legal_hold_status: found.lock.map(|lock| hold(&lock)),
             ..Default::default()
         }
     }};
@@ -209,13 +215,14 @@ fn find(state: &State, input: &GetObjectInput) -> S3Result<Found> {
         } else {
             Checksum::default()
         },
+        lock: told(state, version),
         object: Arc::clone(object),
         length,
         span,
     })
 }
 
-fn version<'a>(state: &'a State, key: &str, id: Option<&str>) -> S3Result<&'a Version> {
+pub(super) fn version<'a>(state: &'a State, key: &str, id: Option<&str>) -> S3Result<&'a Version> {
     match id {
         Some(id) => state
             .version(key, id)

@@ -6,7 +6,7 @@ use super::server::Later;
 use super::state::{State, Versioning};
 use super::stored::{Stored, opaque_etag};
 use super::wire::Plan;
-use super::{Bucket, read, uploads, write};
+use super::{Bucket, locks, read, uploads, write};
 use crate::object::Timestamp;
 use s3s::dto::{self, *};
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
@@ -48,6 +48,8 @@ impl S3 for Endpoint {
         head_bucket(HeadBucketInput) -> HeadBucketOutput = head_bucket;
         get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput = location;
         get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput = versioning;
+        get_object_lock_configuration(GetObjectLockConfigurationInput) -> GetObjectLockConfigurationOutput = locks::configuration;
+        get_object_retention(GetObjectRetentionInput) -> GetObjectRetentionOutput = locks::retention;
         list_objects(ListObjectsInput) -> ListObjectsOutput = list_objects;
         list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output = list_objects_v2;
         list_object_versions(ListObjectVersionsInput) -> ListObjectVersionsOutput = list_versions;

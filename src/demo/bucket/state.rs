@@ -3,7 +3,8 @@
 use super::faults::Faults;
 use super::stored::{Stored, md5_hex};
 use super::uploads::Upload;
-use crate::object::{Clock, Timestamp};
+use crate::object::{BucketLock, Clock, Lock, LockMode, Retention, Timestamp};
+use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -30,12 +31,19 @@ pub(super) struct Version {
     pub(super) at: Timestamp,
     /// `None` is a delete marker.
     pub(super) object: Option<Arc<Stored>>,
+    /// Tests keep a million versions, most of them without one.
+    pub(super) lock: Option<Box<Lock>>,
 }
+
+/// A version that may not be removed yet.
+#[derive(Debug)]
+pub(super) struct Locked;
 
 pub(super) struct State {
     pub(super) name: String,
     pub(super) clock: Clock,
     pub(super) versioning: Versioning,
+    pub(super) lock: BucketLock,
     /// The versions of a key stand oldest first; no list is empty.
     pub(super) objects: BTreeMap<String, Vec<Version>>,
     pub(super) faults: Faults,
@@ -52,6 +60,7 @@ impl State {
             name: name.to_owned(),
             clock,
             versioning: Versioning::Off,
+            lock: BucketLock::default(),
             objects: BTreeMap::new(),
             faults: Faults::default(),
             counts: BTreeMap::new(),
@@ -98,6 +107,7 @@ impl State {
             self.remove(key, NULL);
             NULL.to_owned()
         };
+        let lock = object.as_ref().and_then(|object| self.lock_for(object, at));
         self.objects
             .entry(key.to_owned())
             .or_insert_with(|| Vec::with_capacity(1))
@@ -105,9 +115,23 @@ impl State {
                 number,
                 id: id.clone(),
                 at,
+                lock,
                 object,
             });
         id
+    }
+
+    /// The lock that an object is put with: its own, or the one that the bucket gives to all.
+    fn lock_for(&self, object: &Stored, at: Timestamp) -> Option<Box<Lock>> {
+        let mut lock = object.options().lock.unwrap_or_default();
+        if let Some(default) = self.lock.default {
+            let hours = i64::from(default.days).saturating_mul(24);
+            let until = at.checked_add(SignedDuration::from_hours(hours));
+            let until = until.unwrap_or(Timestamp::MAX);
+            let mode = default.mode;
+            lock.retention.get_or_insert(Retention { mode, until });
+        }
+        Lock::of(lock.retention, lock.hold).map(Box::new)
     }
 
     /// How many bytes the bucket says that the object has.
@@ -136,9 +160,38 @@ impl State {
         Some(removed)
     }
 
+    /// The same, unless its lock forbids it (Amazon S3 User Guide, "Locking objects with Object
+    /// Lock"): who asks for it may `bypass` governance.
+    pub(super) fn remove_unlocked(
+        &mut self,
+        key: &str,
+        id: &str,
+        bypass: bool,
+    ) -> Result<Option<Version>, Locked> {
+        let now = self.clock.now();
+        let binds = |lock: &Lock| {
+            let retention = lock.retention.filter(|retention| retention.until > now);
+            let strict = retention.is_some_and(|r| r.mode == LockMode::Compliance || !bypass);
+            lock.hold || strict
+        };
+        match self.version(key, id).and_then(|v| v.lock.as_deref()) {
+            Some(lock) if binds(lock) => Err(Locked),
+            _ => Ok(self.remove(key, id)),
+        }
+    }
+
     /// What a GET without a version id looks at: an object, or the marker that hides it.
     pub(super) fn newest(&self, key: &str) -> Option<&Version> {
         self.objects.get(key)?.last()
+    }
+
+    /// Changes a version's lock as nobody could over HTTP; says whether the version is there.
+    pub(super) fn set_lock(&mut self, key: &str, id: &str, lock: Option<Lock>) -> bool {
+        let versions = self.objects.get_mut(key).into_iter().flatten();
+        let found = versions.into_iter().find(|version| version.id == id);
+        found
+            .map(|version| version.lock = lock.map(Box::new))
+            .is_some()
     }
 
     pub(super) fn version(&self, key: &str, id: &str) -> Option<&Version> {

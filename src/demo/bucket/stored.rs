@@ -1,5 +1,6 @@
 //! An object as the bucket keeps it: its bytes, and what S3 says about them.
 
+use crate::object::Lock;
 use s3s::crypto::{self, Checksum as _};
 use s3s::{Body, dto};
 use std::collections::BTreeMap;
@@ -30,6 +31,8 @@ pub struct PutOptions {
     pub etag: Option<String>,
     /// Last-modified, in place of the bucket's clock.
     pub modified: Option<crate::object::Timestamp>,
+    /// The version's lock, in place of the one that the bucket gives to all.
+    pub lock: Option<Lock>,
 }
 
 /// The checksums that S3 keeps with an object (Amazon S3 User Guide, "Checking object integrity").
@@ -122,6 +125,7 @@ static PLAIN: PutOptions = PutOptions {
     encryption: None,
     etag: None,
     modified: None,
+    lock: None,
 };
 
 impl Stored {

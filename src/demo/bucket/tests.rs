@@ -399,6 +399,88 @@ async fn the_reader_changes_nothing_and_the_writer_may() {
     assert_eq!(fixture.bucket.version_ids("../new").len(), 2);
 }
 
+/// (lock, whether who deletes asks to bypass it) -> whether the version goes.
+#[tokio::test]
+async fn locks_bind_all_but_the_hand_that_holds_the_bucket() {
+    use crate::object::{LockMode, Retention};
+    use aws_sdk_s3::types::{ObjectLockLegalHoldStatus, ObjectLockMode};
+    let fixture = Fixture::new();
+    let writer = fixture.client(WRITER);
+    let held = |key: &str| {
+        let put = writer.put_object().bucket("backups").key(key);
+        put.object_lock_legal_hold_status(ObjectLockLegalHoldStatus::On)
+            .body(vec![0].into())
+    };
+    let refused = ("InvalidRequest".to_owned(), 400);
+    assert_eq!(code(held("k").send().await), refused, "no locks here");
+    fixture.bucket.set_object_lock(BucketLock {
+        on: true,
+        default: None,
+    });
+    let half = held("k").object_lock_mode(ObjectLockMode::Governance);
+    assert_eq!(code(half.send().await).1, 400, "a mode without an end");
+    let at = |text: &str| text.parse().unwrap();
+    let lock = |mode, until: &str, hold| {
+        let until = at(until);
+        Lock::of(Some(Retention { mode, until }), hold)
+    };
+    use LockMode::{Compliance, Governance};
+    for (lock, bypass, goes) in [
+        (None, false, true),
+        (
+            lock(Governance, "2026-03-02T00:00:00Z", false),
+            false,
+            false,
+        ),
+        (lock(Governance, "2026-03-02T00:00:00Z", false), true, true),
+        (lock(Compliance, "2026-03-02T00:00:00Z", false), true, false),
+        (lock(Compliance, "2026-03-01T00:00:00Z", false), false, true),
+        (lock(Compliance, "2026-03-01T00:00:00Z", true), true, false),
+        (Lock::of(None, true), true, false),
+    ] {
+        let options = PutOptions {
+            lock,
+            ..PutOptions::default()
+        };
+        let id = fixture.bucket.put_with("k", "x", options).unwrap();
+        let delete = writer.delete_object().bucket("backups").key("k");
+        let delete = delete.version_id(&id).bypass_governance_retention(bypass);
+        let went = delete.send().await;
+        assert_eq!(went.is_ok(), goes, "{lock:?} {bypass}");
+        if !goes {
+            assert_eq!(code(went), ("AccessDenied".to_owned(), 403));
+        }
+        assert_eq!(fixture.bucket.delete_version("k", &id), !goes, "by force");
+    }
+    // In parts as in one.
+    let begin = writer.create_multipart_upload().bucket("backups").key("p");
+    let begin = begin.object_lock_legal_hold_status(ObjectLockLegalHoldStatus::On);
+    let upload = begin.send().await.unwrap().upload_id.unwrap();
+    let part = writer
+        .upload_part()
+        .bucket("backups")
+        .key("p")
+        .part_number(1);
+    let part = part.upload_id(&upload).body(vec![0].into());
+    let etag = part.send().await.unwrap().e_tag;
+    let part = aws_sdk_s3::types::CompletedPart::builder().part_number(1);
+    let parts = aws_sdk_s3::types::CompletedMultipartUpload::builder()
+        .parts(part.set_e_tag(etag).build())
+        .build();
+    let end = writer
+        .complete_multipart_upload()
+        .bucket("backups")
+        .key("p");
+    let put = end
+        .upload_id(upload)
+        .multipart_upload(parts)
+        .send()
+        .await
+        .unwrap();
+    let id = put.version_id().unwrap();
+    assert_eq!(fixture.bucket.lock_of("p", id), Lock::of(None, true));
+}
+
 #[tokio::test]
 async fn an_upload_in_parts_is_the_object_that_its_parts_make() {
     use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};

@@ -1,5 +1,6 @@
 //! Uploads in parts over HTTP, for the key that may write.
 
+use super::locks::asked;
 use super::service::{Endpoint, etag};
 use super::state::{State, Versioning};
 use super::stored::{self, PutOptions, Stored};
@@ -31,7 +32,14 @@ pub(super) fn create(
             })
     };
     let kind = input.checksum_type.as_ref();
+    let lock = asked(
+        &*at.bucket(&input.bucket)?,
+        input.object_lock_mode.as_ref(),
+        input.object_lock_retain_until_date.as_ref(),
+        input.object_lock_legal_hold_status.as_ref(),
+    )?;
     let options = PutOptions {
+        lock,
         content_type: input.content_type.clone(),
         metadata: input.metadata.clone().into_iter().flatten().collect(),
         storage_class: input.storage_class.as_ref().map(|c| c.as_str().to_owned()),

@@ -1,7 +1,8 @@
 //! PUT and DELETE over HTTP, for the key that may.
 
+use super::locks::asked;
 use super::service::{Endpoint, etag};
-use super::state::{State, Versioning};
+use super::state::{Locked, State, Versioning};
 use super::stored::{self, Encryption, PutOptions};
 use s3s::dto::*;
 use s3s::{Body, S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
@@ -62,10 +63,19 @@ fn store(
 ) -> S3Result<PutObjectOutput> {
     check_condition(state, input)?;
     check_md5(input.content_md5.as_deref(), &bytes)?;
+    let lock = asked(
+        state,
+        input.object_lock_mode.as_ref(),
+        input.object_lock_retain_until_date.as_ref(),
+        input.object_lock_legal_hold_status.as_ref(),
+    )?;
     let checksum = stored::Checksum::ALL
         .into_iter()
         .find(|kind| kind.field(&mut claimed).is_some());
-    let options = options(input, checksum);
+    let options = PutOptions {
+        lock,
+        ..options(input, checksum)
+    };
     let length = bytes.len();
     let put = stored::Stored::new(bytes, options);
     if let Some(kind) = checksum {
@@ -182,7 +192,15 @@ pub(super) fn delete(at: &Endpoint, input: DeleteObjectInput) -> S3Result<Delete
     let mut state = at.bucket(&input.bucket)?;
     let (version_id, marker) = match input.version_id {
         Some(id) => {
-            let removed = state.remove(&input.key, &id);
+            let bypass = input.bypass_governance_retention == Some(true);
+            let removed = state
+                .remove_unlocked(&input.key, &id, bypass)
+                .map_err(|Locked| {
+                    s3_error!(
+                        AccessDenied,
+                        "Access Denied because object protected by object lock."
+                    )
+                })?;
             let marker = removed.is_some_and(|version| version.object.is_none());
             (Some(id), marker)
         }
