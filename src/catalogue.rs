@@ -14,6 +14,7 @@ mod check;
 mod diary;
 mod known;
 mod lives;
+mod locks;
 mod markers;
 mod open;
 mod order;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use backup::Mark;
 pub use lives::{Entry, Lived, What};
+pub use locks::{LockTurn, Locked};
 pub use open::{JournalMode, no_catalogue};
 pub use people::Query;
 pub use plan::PlanTotals;

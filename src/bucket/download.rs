@@ -3,12 +3,13 @@
 use super::blank::name_of;
 use super::client::Bucket;
 use super::failure::{Failure, causes};
+use super::locks::told_lock;
 use super::pace::Pace;
 use super::parts::Ask;
 use super::ranges::Ranges;
 use crate::digest::{Algorithm, Checksum, Cut, Evidence, claims};
 use crate::error::{Error, Kind};
-use crate::object::{Answer, Identity, ObjectKey};
+use crate::object::{Answer, Identity, Lock, ObjectKey};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::operation::head_object::builders::HeadObjectFluentBuilder;
@@ -123,6 +124,18 @@ impl Bucket {
             .key(name_of(key))
             .set_version_id(self.version_of(identity))
             .set_if_match(if_match(identity))
+    }
+
+    /// The lock of a listed version: one HEAD. None where it has none, or our key may not see it.
+    pub async fn lock_of(
+        &self,
+        key: &ObjectKey,
+        identity: &Identity,
+    ) -> Result<Option<Lock>, Failure> {
+        let head = self.about(key, identity).send().await;
+        let head = head.map_err(|e| self.failure(self.reading(), e))?;
+        is_listed(head.version_id(), identity)?;
+        Ok(answer_of(&head).lock)
     }
 
     async fn head(
@@ -307,6 +320,11 @@ macro_rules! facts {
                         Some(_) => Some("sse-c".to_owned()),
                         None => sse,
                     },
+                    lock: told_lock(
+                        self.object_lock_mode().map(|mode| mode.as_str()),
+                        self.object_lock_retain_until_date(),
+                        self.object_lock_legal_hold_status(),
+                    ),
                 }
             }
             fn checksums(&self) -> [(Algorithm, Option<&str>); 5] {

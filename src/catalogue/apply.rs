@@ -1,5 +1,6 @@
 //! Applying journal records: the one way a version, run, event or finding gets into the catalogue.
 
+use super::locks;
 use super::rows::{marker_id, number, told_by, version_id};
 use super::series::{Learnt, SeriesRow};
 use super::{Catalogue, prepare};
@@ -131,6 +132,13 @@ impl<'t> Hand<'t> {
             } => self.shown(key, identity, *in_bucket, *at),
             Fact::Marked { marker, at } => self.marked(marker, *at),
             Fact::Unmarked { marker, at } => self.unmarked(marker, *at),
+            Fact::Locked {
+                key,
+                identity,
+                lock,
+                at: _,
+            } => self.locked(key, identity, lock.as_ref()),
+            Fact::BucketLock { lock, at } => self.bucket_lock(lock, *at),
             Fact::RunStart(start) => self.run_start(start),
             Fact::RunEnd(end) => self.run_end(end),
             Fact::Event(event) => self.event(event),
@@ -284,12 +292,14 @@ impl<'t> Hand<'t> {
 
     /// Writes a version's row over the one of the same identity, if there is one.
     pub(super) fn put(&self, row: &Row<'_>) -> rusqlite::Result<()> {
+        let (lock_mode, lock_until, lock_hold) = locks::columns(row.answer.lock.as_ref());
         self.execute(
             "INSERT INTO version (source_id, key, version_id, etag, size, last_modified,
                answered_version_id, content_type, encryption, state, in_bucket, sha256, evidence,
-               proofs, path, bytes, sums_at, first_seen, stored_at, missed_at, run, content)
+               proofs, path, bytes, sums_at, first_seen, stored_at, missed_at, run, content,
+               lock_mode, lock_until, lock_hold)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-               ?18, ?19, ?20, ?21, ?23)
+               ?18, ?19, ?20, ?21, ?23, ?24, ?25, ?26)
              ON CONFLICT (source_id, key, identity) DO UPDATE SET
                etag = excluded.etag, size = excluded.size, last_modified = excluded.last_modified,
                answered_version_id = excluded.answered_version_id,
@@ -297,6 +307,8 @@ impl<'t> Hand<'t> {
                state = excluded.state, sha256 = excluded.sha256, evidence = excluded.evidence,
                proofs = excluded.proofs, path = excluded.path, bytes = excluded.bytes,
                sums_at = excluded.sums_at, run = excluded.run, content = excluded.content,
+               lock_mode = excluded.lock_mode, lock_until = excluded.lock_until,
+               lock_hold = excluded.lock_hold,
                in_bucket = iif(?22, in_bucket, excluded.in_bucket),
                missed_at = iif(?22, missed_at, excluded.missed_at),
                stored_at = iif(?22, coalesce(stored_at, excluded.stored_at), excluded.stored_at)",
@@ -324,6 +336,9 @@ impl<'t> Hand<'t> {
                 self.run,
                 row.keep,
                 row.content,
+                lock_mode,
+                lock_until,
+                lock_hold,
             ],
         )?;
         // Of the rows that share the file, this one now stands for its bytes.

@@ -1,5 +1,6 @@
 //! Rows as types: what queries answer, and how each is decoded.
 
+use super::locks::lock;
 use crate::object::{
     Ack, Advice, Answer, EventRecord, EvidenceClass, FindingRecord, Identity, InBucket, KeyPrint,
     Known, Marker, ObjectKey, RunCounts, RunEnd, RunStart, Severity, Sha256, SourceName, State,
@@ -237,7 +238,7 @@ pub(super) fn known(row: &Row<'_>) -> Result<Known> {
 pub(super) const STORED: &str = "v.id, s.name, v.key, v.version_id, v.etag, v.size, \
      v.last_modified, v.answered_version_id, v.content_type, v.encryption, v.state, v.in_bucket, \
      v.sha256, v.evidence, v.proofs, s.name || '/' || v.path, v.first_seen, v.stored_at, \
-     v.missed_at, v.content";
+     v.missed_at, v.content, v.lock_mode, v.lock_until, v.lock_hold";
 
 pub(super) fn stored(row: &Row<'_>) -> Result<StoredVersion> {
     let evidence = match row.get_ref(13)? {
@@ -253,6 +254,7 @@ pub(super) fn stored(row: &Row<'_>) -> Result<StoredVersion> {
             version_id: row.get(7)?,
             content_type: row.get(8)?,
             encryption: row.get(9)?,
+            lock: lock(row, 20)?,
         },
         state: checked(row, 10, State::from_word)?,
         in_bucket: checked(row, 11, InBucket::from_word)?,

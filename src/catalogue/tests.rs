@@ -22,7 +22,15 @@ pub(super) fn no_scan(db: &Connection, sql: &str) {
         steps.push(row.get(3).unwrap());
     }
     // At the least, a statement is narrowed to a key, a file, or a range of rows.
-    let narrow = ["key=?", "key>?", "path=?", "path>?", "rowid=?", "rowid>?"];
+    let narrow = [
+        "key=?",
+        "key>?",
+        "path=?",
+        "path>?",
+        "rowid=?",
+        "rowid>?",
+        "lock_until>?",
+    ];
     for step in &steps {
         let table = step.split(' ').nth(1).unwrap_or_default();
         // The bare step is how max(id) is found: at the end of the table.

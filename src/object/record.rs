@@ -6,8 +6,8 @@
 
 use super::version::words;
 use super::{
-    Answer, EvidenceClass, Identity, InBucket, KeyPrint, Marker, ObjectKey, Proof, Sha256,
-    SourceName, State, Timestamp,
+    Answer, BucketLock, EvidenceClass, Identity, InBucket, KeyPrint, Lock, Marker, ObjectKey,
+    Proof, Sha256, SourceName, State, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -203,6 +203,26 @@ pub enum Fact {
         /// The marker.
         #[serde(flatten)]
         marker: Marker,
+        /// Our clock.
+        at: Timestamp,
+    },
+    /// A version is locked otherwise than before: a HEAD said so.
+    Locked {
+        /// The object's key.
+        key: ObjectKey,
+        /// Which version.
+        identity: Identity,
+        /// Its lock now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lock: Option<Lock>,
+        /// Our clock.
+        at: Timestamp,
+    },
+    /// What the bucket's settings say of locks, where that is not what they said before.
+    BucketLock {
+        /// What they say.
+        #[serde(flatten)]
+        lock: BucketLock,
         /// Our clock.
         at: Timestamp,
     },

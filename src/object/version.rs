@@ -1,6 +1,6 @@
 //! A version of an object: as the bucket lists it, as its bytes arrived, and as we hold it.
 
-use super::{ObjectKey, Timestamp};
+use super::{Lock, ObjectKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -84,6 +84,9 @@ pub struct Answer {
     /// `x-amz-server-side-encryption` (`AES256`, `aws:kms`, …), or `sse-c`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<String>,
+    /// `x-amz-object-lock-*`, where it is locked and our key may see that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
 }
 
 /// What we hold of a version. Not to be mixed up with [`InBucket`].

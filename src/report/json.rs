@@ -29,6 +29,7 @@ pub fn version_json(version: &StoredVersion) -> Value {
         "content": version.content,
         "content_type": version.answer.content_type,
         "encryption": version.answer.encryption,
+        "lock": version.answer.lock,
         "path": version.path,
     })
 }

@@ -267,6 +267,9 @@ pub fn version(out: &mut dyn Write, version: &StoredVersion) -> io::Result<()> {
     if let Some(encryption) = &version.answer.encryption {
         field("at rest", encryption)?;
     }
+    if let Some(lock) = &version.answer.lock {
+        field("locked", &lock.to_string())?;
+    }
     if let Some(sha256) = version.sha256 {
         field("sha256", &sha256.to_string())?;
     }

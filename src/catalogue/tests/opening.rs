@@ -80,7 +80,7 @@ fn an_older_catalogue_is_read_in_a_copy_and_brought_up_to_date_by_the_next_write
         .unwrap()
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 5);
+    assert_eq!(version, 6);
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn what_is_no_catalogue_of_ours_is_left_alone() {
     std::fs::write(&empty, "").unwrap();
     let newer = make(
         "newer",
-        "PRAGMA application_id=1868981875; PRAGMA user_version=6",
+        "PRAGMA application_id=1868981875; PRAGMA user_version=7",
     );
     let foreign = make("foreign", "CREATE TABLE t (x)");
     let missing = folder.path().join("missing");
