@@ -46,8 +46,8 @@
 //!
 //! Lowest first; a room knows only rooms above it in this list, and `tests/rooms.rs` holds it.
 //!
-//! - [`error`], [`object`], [`outcome`], [`digest`], [`formats`], [`write_once`], [`series`]: nouns and
-//!   pure rules
+//! - [`error`], [`object`], [`outcome`], [`digest`], [`formats`], [`write_once`], [`series`], [`lock`]:
+//!   nouns and pure rules
 //! - [`http`]: connections, and whose cryptography they use
 //! - [`config`], [`credentials`]: what the owner wrote, and where the key comes from
 //! - [`bucket`], [`store`], [`catalogue`]: the source, the drive, the index; they never know each
@@ -69,6 +69,7 @@ pub mod error;
 pub mod formats;
 pub mod home;
 pub mod http;
+pub mod lock;
 pub mod machine;
 pub mod night;
 pub mod notify;

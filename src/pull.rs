@@ -3,7 +3,8 @@
 //! 1. The listing is joined, page by page, with the rows known for its keys; what differs is
 //!    staged in the `plan` table, what did not change costs one bit (`seen`).
 //! 2. What the listing does not show is gone only when a HEAD says so (`gone`); whether its series lets
-//!    it go, or somebody took it away, is judged before that is recorded (`vanished`; of older versions `purged`).
+//!    it go, or somebody took it away, is judged before that is recorded (`vanished`; of older versions
+//!    `purged`). Whether what is locked stays so is looked at with a few HEADs (`locks`).
 //! 3. The plan is fetched, a flood after what is ordinary (`flood`), what names other objects last (`cut`): small objects many at once,
 //!    large ones in parallel ranges (`transfer`).
 //!    What lies beside an object and says something of its bytes is read first (`beside`).
@@ -25,6 +26,7 @@ mod gone;
 mod group;
 mod late;
 mod list;
+mod locks;
 mod older;
 mod plan;
 mod purged;
@@ -237,6 +239,7 @@ impl Pull {
             self.clock.now(),
             &self.stop,
         )?;
+        self.look_at_locks(runtime, group, listing.by)?;
         let totals = group.shelf().catalogue().plan_totals(&self.source.name)?;
         self.reporter.report(&Event::Planned {
             objects: totals.objects,

@@ -14,6 +14,8 @@ mod deleted;
 mod drill;
 #[path = "attacks/flood.rs"]
 mod flood;
+#[path = "attacks/locked.rs"]
+mod locked;
 #[path = "attacks/overwritten.rs"]
 mod overwritten;
 #[path = "attacks/real.rs"]

@@ -29,6 +29,8 @@ mod gone;
 mod limits;
 #[path = "nights/listings.rs"]
 mod listings;
+#[path = "nights/locks.rs"]
+mod locks;
 #[path = "nights/parts.rs"]
 mod parts;
 #[path = "nights/places.rs"]

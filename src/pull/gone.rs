@@ -7,7 +7,7 @@ use super::group::Group;
 use super::list::{By, Listing};
 use super::purged::Missing;
 use super::seen::Seen;
-use super::vanished;
+use super::{locks, vanished};
 use crate::bucket::{Bucket, Failure};
 use crate::catalogue::Catalogue;
 use crate::config::Filter;
@@ -44,6 +44,8 @@ pub(super) fn confirm(
     }
     let asked = sample.len();
     let answers = runtime.block_on(ask(bucket, sample, listing.by, stop));
+    // The bucket's, which is the one that locks go by.
+    let clock = now.checked_add(bucket.clock_ahead()).unwrap_or(now);
     let there: Vec<ObjectKey> = answers
         .iter()
         .filter(|(_, there)| *there == Some(true))
@@ -56,12 +58,13 @@ pub(super) fn confirm(
     let mut versions = Missing::default();
     if missing > asked && all_gone {
         each_missing(group, filter, listing, &mut |group, known| {
-            note(group, &mut versions, listing.by, &known)
+            note(group, &mut versions, &known, listing.by, clock)
         })?;
         let is_gone =
             |row: i64, key: &ObjectKey| !listing.seen.contains(row) && filter.takes(key.as_str());
         vanished::judge(group, &is_gone, now)?;
         versions.judge(group, &is_gone, now)?;
+        locks::say_broken(group)?;
         return each_missing(group, filter, listing, &mut |group, known| {
             take(group, known, now)
         });
@@ -71,11 +74,12 @@ pub(super) fn confirm(
         .filter(|(_, there)| *there == Some(false));
     let gone: Vec<Known> = gone.map(|(known, _)| known).collect();
     for known in &gone {
-        note(group, &mut versions, listing.by, known)?;
+        note(group, &mut versions, known, listing.by, clock)?;
     }
     let rows: BTreeSet<i64> = gone.iter().map(|known| known.id).collect();
     vanished::judge(group, &|row, _| rows.contains(&row), now)?;
     versions.judge(group, &|row, _| rows.contains(&row), now)?;
+    locks::say_broken(group)?;
     for known in gone {
         take(group, known, now)?;
     }
@@ -84,9 +88,17 @@ pub(super) fn confirm(
 
 /// That what was hidden or replaced before is not shown by its key had its verdict then; that the
 /// version is gone, too, is another question.
-fn note(group: &mut Group<'_, '_>, versions: &mut Missing, by: By, known: &Known) -> Result<()> {
+fn note(
+    group: &mut Group<'_, '_>,
+    versions: &mut Missing,
+    known: &Known,
+    by: By,
+    clock: Timestamp,
+) -> Result<()> {
+    // A key that a plain GET does not find may have all its versions still.
     if by == By::Versions {
         versions.note(&known.key);
+        locks::note_gone(group, known, clock)?;
     }
     match known.in_bucket {
         InBucket::Current => vanished::note(group, &known.key),

@@ -4,6 +4,7 @@
 use super::arrivals::Arrivals;
 use super::decide::{Decision, decide, held_already};
 use super::late::{disputed_by, signed_by};
+use super::locks::Broken;
 use super::older::Olders;
 use super::transfer::Fetched;
 use super::vanished::Vanished;
@@ -55,6 +56,8 @@ pub(super) struct Group<'a, 'h> {
     pub(super) weaker: Option<(EvidenceClass, u64, ObjectKey)>,
     /// The series in which something vanished.
     pub(super) vanished: Vanished,
+    /// Versions that are gone before their locks ended.
+    pub(super) broken: Broken,
     /// What the run did so far.
     pub(super) counts: RunCounts,
     /// Why the first object that could not be fetched was not.
@@ -93,6 +96,7 @@ impl<'a, 'h> Group<'a, 'h> {
             demands: Demands::default(),
             weaker: None,
             vanished: Vanished::default(),
+            broken: Broken::default(),
             counts: RunCounts::default(),
             first_failure: None,
             dry: false,

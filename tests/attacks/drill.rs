@@ -3,10 +3,10 @@
 use crate::support::nights::{ms_after, sha256};
 use crate::support::{Bucket, Keys, Nights, age};
 use offsite::demo::bucket::Versioning;
-use offsite::object::{Clock, Sha256, Timestamp};
+use offsite::object::{BucketLock, Clock, DefaultLock, LockMode, Sha256, Timestamp};
 use std::collections::BTreeMap;
 
-const DAY: i64 = 86_400_000;
+pub(crate) const DAY: i64 = 86_400_000;
 /// A name that is written anew each night.
 pub(crate) const ROTATING: &str = "config/latest.tar.age";
 
@@ -24,12 +24,27 @@ impl Drill {
         if versioning {
             nights.bucket.set_versioning(Versioning::Enabled);
         }
+        Self::after_thirty(nights)
+    }
+
+    /// Of a bucket that locks every version for thirty days.
+    pub(crate) fn locked() -> Self {
+        let nights = Nights::new();
+        let (mode, days) = (LockMode::Governance, 30);
+        nights.bucket.set_object_lock(BucketLock {
+            on: true,
+            default: Some(DefaultLock { mode, days }),
+        });
+        Self::after_thirty(nights)
+    }
+
+    fn after_thirty(nights: Nights) -> Self {
         let drill = Self {
             nights,
             seed: 0,
             owner: None,
-        }
-        .lived();
+        };
+        let drill = drill.lived();
         assert_eq!(drill.nights.open_kinds(), [""; 0], "ordinary life");
         drill
     }

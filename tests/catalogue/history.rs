@@ -3,8 +3,9 @@
 use crate::dump::Dump;
 use crate::support::Nights;
 use fastrand::Rng;
-use offsite::demo::bucket::{Fault, Faults, Refusal, Versioning};
-use offsite::object::SourceName;
+use jiff::SignedDuration;
+use offsite::demo::bucket::{Fault, Faults, Refusal};
+use offsite::object::{BucketLock, DefaultLock, Lock, LockMode, Retention, SourceName};
 use offsite::outcome::Ended;
 use std::sync::Arc;
 
@@ -37,9 +38,14 @@ pub(crate) fn live(mut nights: Nights, seed: u64, number: u32) -> Nights {
     let mut rng = Rng::with_seed(seed);
     for night in 0..number {
         if night == number / 2 {
-            nights.bucket.set_versioning(Versioning::Enabled);
+            let (mode, days) = (LockMode::Governance, 9);
+            nights.bucket.set_object_lock(BucketLock {
+                on: true,
+                default: Some(DefaultLock { mode, days }),
+            });
         }
         day(&nights, &mut rng, night);
+        relock(&nights, night);
         nights.faults(misbehaviour(&mut rng, night));
         for (turn, source) in SOURCES.into_iter().enumerate() {
             nights.source.name = SourceName::new(source).unwrap();
@@ -85,6 +91,23 @@ fn day(nights: &Nights, rng: &mut Rng, night: u32) {
                     nights.bucket.put(&key, bytes);
                 }
             }
+        }
+    }
+}
+
+/// Some of the newest versions get another lock, shorter, longer, or a legal hold.
+fn relock(nights: &Nights, night: u32) {
+    let now = nights.clock.now();
+    for key in nights.bucket.keys().iter().step_by(5) {
+        let id = &nights.bucket.version_ids(key)[0];
+        let days = 24 * 20 * i64::from(night % 3);
+        let retention = (!night.is_multiple_of(3)).then(|| Retention {
+            mode: LockMode::Compliance,
+            until: now.checked_add(SignedDuration::from_hours(days)).unwrap(),
+        });
+        if nights.bucket.lock_of(key, id).is_some() {
+            let lock = Lock::of(retention, night.is_multiple_of(2));
+            nights.bucket.set_lock(key, id, lock);
         }
     }
 }
@@ -158,5 +181,12 @@ pub(crate) fn is_rich(dump: &Dump) {
     has("run", "key=Text");
     has("run", "command=Text(\"ack\")");
     has("version", "answered_version_id=Text");
+    has("version", "Text(\"governance\") lock_until=Integer");
+    has("version", "Text(\"compliance\") lock_until=Integer");
+    has(
+        "version",
+        "lock_mode=Null lock_until=Integer lock_hold=Integer(1)",
+    );
+    has("bucket_lock", "enabled=Integer(1) days=Integer(9)");
     assert!(dump["event"].len() > 5, "{:?}", dump["event"]);
 }

@@ -11,7 +11,7 @@ use offsite::bucket::{Bucket, Tuning};
 use offsite::config::Config;
 use offsite::credentials::Credentials;
 use offsite::demo::bucket::{self as embedded, Checksum, READER, Versioning, WRITER};
-use offsite::object::Clock;
+use offsite::object::{BucketLock, Clock, Lock};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -247,6 +247,49 @@ impl Ground {
         }
     }
 
+    /// A bucket beside this one, whose versions can be locked.
+    pub fn with_locks(&self) -> Self {
+        match &self.side {
+            Side::Embedded { .. } => {
+                let ground = Self::embedded();
+                if let Side::Embedded { bucket, .. } = &ground.side {
+                    bucket.set_object_lock(BucketLock {
+                        on: true,
+                        default: None,
+                    });
+                }
+                ground
+            }
+            Side::Real(_) => {
+                let owner = self.owner.beside_with_locks();
+                Self::real(self.server, owner, self.reader)
+            }
+        }
+    }
+
+    /// Stores an object under a lock; the answer is its version id.
+    pub fn put_locked(&self, key: &str, bytes: &[u8], lock: Lock) -> String {
+        self.owner.put_locked(key, bytes, lock)
+    }
+
+    /// Changes a version's lock with every right that there is, those included that nobody has.
+    pub fn relock(&self, key: &str, id: &str, lock: Lock) {
+        match &self.side {
+            Side::Embedded { bucket, .. } => assert!(bucket.set_lock(key, id, Some(lock))),
+            Side::Real(_) => self.owner.relock(key, id, lock),
+        }
+    }
+
+    /// Removes one version for good, unless its lock forbids it.
+    pub fn try_delete_version(&self, key: &str, id: &str) -> Result<(), support::Refused> {
+        self.owner.try_delete_version(key, id, false)
+    }
+
+    /// Removes a version for good in spite of its lock.
+    pub fn force_delete_version(&self, key: &str, id: &str) {
+        self.owner.try_delete_version(key, id, true).unwrap();
+    }
+
     /// The bucket as its listing shows it to its owner.
     pub fn told(&self) -> Told {
         self.owner.told()
@@ -333,6 +376,7 @@ fn operation(request: &proxy::Request) -> String {
         "GET" if query.contains("list-type=2") => "ListObjectsV2".to_owned(),
         "GET" if !in_bucket && has("versions") => "ListObjectVersions".to_owned(),
         "GET" if !in_bucket && has("versioning") => "GetBucketVersioning".to_owned(),
+        "GET" if !in_bucket && has("object-lock") => "GetObjectLockConfiguration".to_owned(),
         "GET" if in_bucket && plain => "GetObject".to_owned(),
         "HEAD" if in_bucket && plain => "HeadObject".to_owned(),
         method => format!("{method} {}", request.target),

@@ -38,6 +38,9 @@ fn pull_ends(ground: &Ground, home: &Home, code: i32) -> Requests {
     assert_eq!(recorded, Some(seen.values().sum()), "the run's own count");
     let asked = seen.remove("GetBucketVersioning");
     assert_eq!(asked, Some(1), "whether the bucket keeps versions");
+    let locks = seen.remove("GetObjectLockConfiguration");
+    let versions = seen.contains_key("ListObjectVersions");
+    assert_eq!(locks, versions.then_some(1), "whether it locks them");
     seen
 }
 

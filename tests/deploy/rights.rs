@@ -46,8 +46,11 @@ fn the_policies_allow_what_their_names_say_and_no_more() {
         ("s3:ListBucket", BUCKET),
         ("s3:ListBucketVersions", BUCKET),
         ("s3:GetBucketVersioning", BUCKET),
+        ("s3:GetBucketObjectLockConfiguration", BUCKET),
         ("s3:GetObject", OBJECTS),
         ("s3:GetObjectVersion", OBJECTS),
+        ("s3:GetObjectRetention", OBJECTS),
+        ("s3:GetObjectLegalHold", OBJECTS),
     ]);
     let writes = pairs(&[
         ("s3:PutObject", OBJECTS),

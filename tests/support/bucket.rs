@@ -5,10 +5,12 @@ use aws_sdk_s3::config::{
     BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{
     BucketVersioningStatus, ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload,
-    CompletedPart, VersioningConfiguration,
+    CompletedPart, ObjectLockRetention, ObjectLockRetentionMode, VersioningConfiguration,
 };
+use offsite::object::{Lock, LockMode};
 
 /// The region that every request is signed for.
 pub const REGION: &str = "us-east-1";
@@ -83,6 +85,71 @@ impl Bucket {
         self.wait(self.client.create_bucket().bucket(&self.name).send())
             .map_err(refused)
             .unwrap();
+    }
+
+    /// A new bucket beside this one, whose versions can be locked.
+    pub fn beside_with_locks(&self) -> Self {
+        let other = Self {
+            name: format!("{}-locks", self.name),
+            endpoint: self.endpoint.clone(),
+            client: self.client.clone(),
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap(),
+        };
+        let request = self.client.create_bucket().bucket(&other.name);
+        self.wait(request.object_lock_enabled_for_bucket(true).send())
+            .map_err(refused)
+            .unwrap();
+        other
+    }
+
+    /// Stores an object under a lock; the answer is its version id.
+    pub fn put_locked(&self, key: &str, bytes: &[u8], lock: Lock) -> String {
+        let (mode, until) = told(lock);
+        let request = self
+            .client
+            .put_object()
+            .bucket(&self.name)
+            .key(key)
+            .object_lock_mode(mode.as_str().into())
+            .object_lock_retain_until_date(until)
+            // S3 asks for a digest of what is put under a lock.
+            .checksum_algorithm(ChecksumAlgorithm::Crc32)
+            .body(bytes.to_vec().into());
+        let put = self.wait(request.send()).map_err(refused).unwrap();
+        put.version_id.unwrap()
+    }
+
+    /// Changes a version's lock, bypassing governance.
+    pub fn relock(&self, key: &str, id: &str, lock: Lock) {
+        let (mode, until) = told(lock);
+        let retention = ObjectLockRetention::builder()
+            .mode(mode)
+            .retain_until_date(until)
+            .build();
+        let request = self
+            .client
+            .put_object_retention()
+            .bucket(&self.name)
+            .key(key)
+            .version_id(id)
+            .retention(retention)
+            .bypass_governance_retention(true);
+        self.wait(request.send()).map_err(refused).unwrap();
+    }
+
+    /// Removes one version for good; whether governance is to be bypassed says `bypass`.
+    pub fn try_delete_version(&self, key: &str, id: &str, bypass: bool) -> Result<(), Refused> {
+        let request = self
+            .client
+            .delete_object()
+            .bucket(&self.name)
+            .key(key)
+            .version_id(id)
+            .set_bypass_governance_retention(bypass.then_some(true));
+        self.wait(request.send()).map(drop).map_err(refused)
     }
 
     pub fn enable_versioning(&self) {
@@ -265,6 +332,16 @@ impl Bucket {
             told
         })
     }
+}
+
+/// A lock as the SDK has it.
+fn told(lock: Lock) -> (ObjectLockRetentionMode, DateTime) {
+    let retention = lock.retention.unwrap();
+    let mode = match retention.mode {
+        LockMode::Governance => ObjectLockRetentionMode::Governance,
+        LockMode::Compliance => ObjectLockRetentionMode::Compliance,
+    };
+    (mode, DateTime::from_secs(retention.until.as_second()))
 }
 
 fn refused<E: ProvideErrorMetadata + std::fmt::Debug>(error: SdkError<E>) -> Refused {
