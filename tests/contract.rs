@@ -13,6 +13,8 @@
 
 #[path = "contract/ground.rs"]
 mod ground;
+#[path = "contract/locks.rs"]
+mod locks;
 #[path = "contract/program.rs"]
 mod program;
 #[path = "contract/quirks.rs"]
@@ -88,6 +90,9 @@ on_every_server!(
     program::every_version_that_the_bucket_holds_comes_home,
     program::versioning_switched_on_later_fetches_nothing,
     program::what_was_there_before_versioning_comes_home_too,
+    locks::a_lock_is_told_and_keeps_its_version,
+    locks::whether_a_bucket_locks_is_one_request,
+    locks::a_lock_shortened_or_broken_is_an_alarm,
     ]
 );
 
