@@ -47,6 +47,24 @@ impl Catalogue {
         Ok(lock.flatten())
     }
 
+    /// The version of `key` that the bucket showed last, and its lock.
+    pub fn current_lock(
+        &self,
+        source: &SourceName,
+        key: &ObjectKey,
+    ) -> Result<Option<(Known, Option<Lock>)>> {
+        let sql = format!(
+            "SELECT {KNOWN}, v.lock_mode, v.lock_until, v.lock_hold
+             FROM version AS v INDEXED BY version_identity
+             WHERE v.source_id = (SELECT id FROM source WHERE name = ?1) AND v.key = ?2
+               AND v.in_bucket = 'current' LIMIT 1"
+        );
+        let params = params![source.as_str(), key.as_str()];
+        self.one(&sql, params, |row| {
+            Ok((known(row)?, lock(row, KNOWN_COLUMNS)?))
+        })
+    }
+
     /// What the bucket's settings said of locks, and since when.
     pub fn bucket_lock(&self, source: &SourceName) -> Result<Option<(BucketLock, Timestamp)>> {
         self.one(

@@ -294,10 +294,7 @@ fn newest(group: &mut Group<'_, '_>, filter: &Filter, turn: &mut LockTurn) -> Re
             let Some(key) = key.filter(|key| filter.takes(key.as_str())) else {
                 continue;
             };
-            let known = rows.known(name, &[key])?.remove(key).unwrap_or_default();
-            let current = known.into_iter().find(|k| k.in_bucket == InBucket::Current);
-            if let Some(known) = current {
-                let was = rows.lock_of(known.id)?;
+            if let Some((known, was)) = rows.current_lock(name, key)? {
                 looks.push(Look { known, was });
             }
             if looks.len() == NEWEST {
