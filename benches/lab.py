@@ -178,29 +178,46 @@ class Lab:
         Says which folder is the same."""
         names = FLAT if flat else NUMBERED
         source = self.fill(bucket, 1, size, folder_of=None if flat else 1000)
-        one, many = self.folder / "one.meta", self.folder / "many.meta"
-        self.shell(f"fs.meta.save -o {one} /buckets/{bucket}")
-        # Each record has its length in front (4 bytes, big-endian); the object's is the last.
-        saved, record = one.read_bytes(), b""
-        while saved:
-            length = int.from_bytes(saved[:4], "big")
-            record, saved = saved[4:4 + length], saved[4 + length:]
+        self.repeat(bucket, count, flat)
         content = (source / names.format(folder=0, number=0)).read_bytes()
-        with open(many, "wb") as file:
-            # It does not wait for the last ones: they come twice.
-            for number in [*range(1, count), *range(max(1, count - 100), count)]:
-                # Names of one length, so that no length inside the record changes.
-                copied = record.replace(b"object-0000000", b"object-%07d" % number)
-                if not flat:
-                    copied = copied.replace(b"archive/0000", b"archive/%04d" % (number // 1000))
-                file.write(len(copied).to_bytes(4, "big") + copied)
-        self.shell(f"fs.meta.load -v=false -concurrency=32 {many}")
         for number in range(1, count):
             path = source / names.format(folder=number // 1000, number=number)
             if number % 1000 == 0:
                 path.parent.mkdir(exist_ok=flat)
             path.write_bytes(content)
         return source
+
+    def multiply_versions(self, bucket, count, versions, size):
+        """Makes a bucket of `count` objects in one folder, each of so many versions."""
+        env = self.rclone_env(ADMIN)
+        self.run([self.tool("rclone"), "mkdir", f"bench:{bucket}"], env)
+        self.run([self.tool("rclone"), "backend", "versioning", f"bench:{bucket}", "Enabled"], env)
+        for version in range(versions):
+            self.fill(bucket, 1, size + version, folder_of=None)
+        self.repeat(bucket, count, flat=True)
+
+    def repeat(self, bucket, count, flat):
+        """Gives `bucket`, which has one object, `count` with the same bytes."""
+        one, many = self.folder / "one.meta", self.folder / "many.meta"
+        self.shell(f"fs.meta.save -o {one} /buckets/{bucket}")
+        # Each record has its length in front (4 bytes, big-endian). The folders above the object
+        # are there.
+        saved, records = one.read_bytes(), []
+        while saved:
+            length = int.from_bytes(saved[:4], "big")
+            record, saved = saved[4:4 + length], saved[4 + length:]
+            if b"object-0000000" in record:
+                records.append(record)
+        with open(many, "wb") as file:
+            # It does not wait for the last ones: they come twice.
+            for number in [*range(1, count), *range(max(1, count - 100), count)]:
+                for record in records:
+                    # Names of one length, so that no length inside the record changes.
+                    copied = record.replace(b"object-0000000", b"object-%07d" % number)
+                    if not flat:
+                        copied = copied.replace(b"archive/0000", b"archive/%04d" % (number // 1000))
+                    file.write(len(copied).to_bytes(4, "big") + copied)
+        self.shell(f"fs.meta.load -v=false -concurrency=32 {many}")
 
     def shell(self, line):
         """One line for the server's own shell."""

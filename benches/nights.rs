@@ -2,7 +2,7 @@
 //! and without the look at the series. And what it costs where one key has 100,000 versions.
 //! `cargo bench --bench nights`.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used)]
+#![allow(clippy::indexing_slicing, clippy::print_stdout, clippy::unwrap_used)]
 
 use jiff::SignedDuration;
 use offsite::bucket::{Bucket as Client, Tuning};

@@ -121,6 +121,27 @@ class Bench:
         self.runs = runs
         self.lab.clear()
 
+    def versions(self):
+        """Nothing is new in a bucket that keeps three versions of every object; rclone lists them."""
+        many = self.scaled(100_000)
+        begin = time.monotonic()
+        self.lab.multiply_versions("versions", many, 3, 100)
+        say(f"bucket versions: {many} x 3, made in {time.monotonic() - begin:.0f} s")
+        store = self.init("versions")
+        self.measured["versions-first"] = {"offsite": [self.pull(store)]}
+        listed = [self.lab.tool("rclone"), "lsf", "-R", "--fast-list", "--s3-versions", "--format",
+                  "p", "bench:versions"]
+
+        def rclone():
+            run = self.lab.measure(listed, self.lab.rclone_env())
+            lines = self.lab.log.read_bytes().count(b".age\n")
+            if lines != 3 * many:
+                raise Failed(f"rclone listed {lines} of {3 * many} versions")
+            return run
+
+        self.in_turn("versions", {"offsite": lambda: self.pull(store), "rclone": rclone})
+        self.lab.clear()
+
     def hundred_new(self, store, source, many, number):
         """One round of the bucket of `many` with 100 more each time."""
         new, before = 100, many + 100 * number
@@ -256,7 +277,7 @@ class Bench:
         return self.lab.measure([self.lab.offsite, "-c", config(store), command], self.lab.aws_env())
 
 
-WORKLOADS = ("small", "large", "restic", "unchanged", "latency", "million")
+WORKLOADS = ("small", "large", "restic", "unchanged", "latency", "million", "versions")
 
 
 def config(store):

@@ -47,6 +47,7 @@ def targets(measured):
         ("unchanged: wall, offsite / fastest peer", ratio(measured, "unchanged"), 0.5),
         ("50 ms: wall, offsite / fastest peer", ratio(measured, "latency"), 0.25),
         ("a million, unchanged: wall, offsite / fastest peer", ratio(measured, "million"), 0.5),
+        ("versions: wall, offsite / rclone's listing", ratio(measured, "versions", "rclone"), 1.3),
         ("highest peak RSS of offsite, MiB", max(peaks, default=None), 64),
         ("peak RSS, 100,000 / 1,000 objects", of(rss("unchanged"), rss("unchanged-few")), 1.1),
         ("peak RSS, 1,000,000 / 100,000 objects", of(rss("million"), rss("unchanged")), 1.1),
@@ -86,6 +87,7 @@ TITLES = {
     "restic": "a restic repository of 1 GB, first pull", "unchanged": "100,000 objects, nothing new",
     "latency": "100,000 objects, nothing new, 50 ms away", "million": "1,000,000 objects, nothing new",
     "million-new": "1,000,000 objects, 100 new",
+    "versions": "100,000 objects x 3 versions, nothing new",
 }
 
 

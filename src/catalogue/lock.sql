@@ -1,4 +1,4 @@
--- Version 6: object lock.
+-- Version 6: object lock; older versions by their bytes and key.
 
 -- As a GET or a HEAD told it last. All empty: not locked, or nobody told us.
 ALTER TABLE version ADD COLUMN lock_mode TEXT CHECK (lock_mode IN ('governance', 'compliance'));
@@ -26,3 +26,8 @@ CREATE TABLE lock_turn (
   until     INTEGER NOT NULL,         -- the last lock that was looked at, by its end
   version   INTEGER NOT NULL          -- and, of those with the same end, by its row
 ) STRICT;
+
+-- Thousands of keys may have older versions of the same bytes.
+DROP INDEX version_bytes;
+CREATE INDEX version_bytes ON version (source_id, sha256, key)
+  WHERE in_bucket IN ('noncurrent', 'hidden') AND path IS NOT NULL;

@@ -28,6 +28,10 @@ fn the_schema_is_pinned() {
             include_str!("../watch.sql"),
             "af25b567b7d51ad1fd966cfaf0a4cae19e38ff38a9515885b7179b825f6c0eb4",
         ),
+        (
+            include_str!("../lock.sql"),
+            "29ad6a22e3e0d08f6b001db771c8f6fd49ad91fb73afe02d026696fa06946c5a",
+        ),
     ] {
         let digest = ring::digest::digest(&ring::digest::SHA256, step.as_bytes());
         assert_eq!(data_encoding::HEXLOWER.encode(digest.as_ref()), pinned);

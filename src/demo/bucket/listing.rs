@@ -1,7 +1,7 @@
 //! Pages of a listing: which keys, in which order, and where the next page begins.
 
 use super::faults::{Order, Paging};
-use super::state::{State, Version};
+use super::state::{State, Version, older_than};
 use super::stored::{Stored, md5};
 use std::ops::Bound;
 
@@ -59,20 +59,20 @@ impl State {
         let marker = asked.after.zip(asked.after_version);
         let rows = self
             .keys(asked, asked.after_version.is_some())
-            .flat_map(|(key, versions)| {
+            .flat_map(move |(key, versions)| {
                 let newest = versions.len().saturating_sub(1);
-                let rows = versions.iter().enumerate().rev();
-                rows.map(move |(at, version)| (key, versions, version, at == newest))
-            })
-            .filter(move |(key, versions, version, _)| match marker {
-                Some((at_key, id)) if at_key == *key => version.is_older_than(id, versions),
-                _ => true,
+                let older = match marker {
+                    Some((at_key, id)) if at_key == key => older_than(id, versions),
+                    _ => versions,
+                };
+                let rows = older.iter().enumerate().rev();
+                rows.map(move |(at, version)| (key, version, at == newest))
             })
             .filter(|(key, ..)| {
                 let hidden = self.faults.hide_versions.as_ref();
                 !hidden.is_some_and(|hidden| hidden(key))
             })
-            .map(|(key, _, version, is_latest)| Row {
+            .map(|(key, version, is_latest)| Row {
                 key,
                 version,
                 is_latest,

@@ -202,17 +202,16 @@ impl State {
     }
 }
 
-impl Version {
-    /// Whether a version listing shows this one after `marker`, which may name a version that
-    /// has been removed since.
-    pub(super) fn is_older_than(&self, marker: &str, siblings: &[Self]) -> bool {
-        let marked = siblings
-            .iter()
-            .find(|version| version.id == marker)
-            .map(|version| version.number)
-            .or_else(|| number_of(marker));
-        marked.is_some_and(|number| self.number < number)
-    }
+/// The versions, oldest first, that a listing shows after `marker`, which may name one that has been
+/// removed since.
+pub(super) fn older_than<'v>(marker: &str, versions: &'v [Version]) -> &'v [Version] {
+    let marked = versions
+        .iter()
+        .find(|version| version.id == marker)
+        .map(|version| version.number)
+        .or_else(|| number_of(marker));
+    let older = marked.map_or(0, |marked| versions.partition_point(|v| v.number < marked));
+    versions.get(..older).unwrap_or_default()
 }
 
 /// Looks random, is the same on every run, and carries its number in the first half.
