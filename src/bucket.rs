@@ -7,6 +7,7 @@ mod blank;
 mod client;
 mod download;
 mod failure;
+mod lifecycle;
 mod listing;
 mod locks;
 mod pace;

@@ -2,6 +2,7 @@
 //! records that the journal keeps and the catalogue applies. No I/O here.
 
 mod change;
+mod expiry;
 mod key;
 mod key_print;
 mod lock;
@@ -9,6 +10,7 @@ mod record;
 mod version;
 
 pub use change::{Change, Known, Why};
+pub use expiry::{After, Expires, Expiry, newly_expiring};
 pub use key::{ObjectKey, SourceName, deceives, printable};
 pub use key_print::KeyPrint;
 pub use lock::{BucketLock, DefaultLock, Lock, LockMode, Retention};

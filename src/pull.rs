@@ -25,6 +25,7 @@ mod flood;
 mod gone;
 mod group;
 mod late;
+mod lifecycle;
 mod list;
 mod locks;
 mod older;

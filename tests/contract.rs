@@ -75,6 +75,7 @@ on_every_server!(
     client::an_object_overwritten_since_is_changed,
     client::an_object_deleted_since_is_gone,
     client::whether_an_object_is_there_is_one_head,
+    client::what_rules_delete_is_one_request,
     client::wrong_settings_are_told_apart,
     client::the_readers_key_cannot_write,
     program::hostile_neighbours_come_home_complete,
@@ -209,6 +210,14 @@ mod client {
                 "pages of {size}"
             );
         }
+    }
+
+    /// A key that may not ask is told nothing, and that is no failure.
+    pub fn what_rules_delete_is_one_request(ground: &Ground) {
+        let (rules, seen) = ground.ask(tuning(), async |b| b.lifecycle().await);
+        let may_ask = !matches!(ground.server, ground::Server::Ceph | ground::Server::Garage);
+        assert_eq!(rules, may_ask.then(Vec::new), "there are none");
+        assert_eq!(seen, requests([("GetBucketLifecycleConfiguration", 1)]));
     }
 
     pub fn whether_a_bucket_keeps_versions_is_one_request(ground: &Ground) {

@@ -25,6 +25,8 @@ mod evidence;
 mod flood;
 #[path = "nights/gone.rs"]
 mod gone;
+#[path = "nights/lifecycle.rs"]
+mod lifecycle;
 #[path = "nights/limits.rs"]
 mod limits;
 #[path = "nights/listings.rs"]

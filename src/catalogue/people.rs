@@ -338,6 +338,16 @@ impl Catalogue {
         )
     }
 
+    /// The text of the newest event of a kind about `source`.
+    pub fn last_event(&self, source: &SourceName, kind: &str) -> Result<Option<String>> {
+        self.one(
+            "SELECT text FROM event WHERE source_id = (SELECT id FROM source WHERE name = ?1)
+               AND kind = ?2 ORDER BY id DESC LIMIT 1",
+            params![source.as_str(), kind],
+            |row| row.get(0),
+        )
+    }
+
     /// How many alarms are not acknowledged.
     pub fn open_alarms(&self) -> Result<u64> {
         let alarms = self.one(

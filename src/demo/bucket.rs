@@ -79,6 +79,11 @@ impl Bucket {
         state.version(key, version_id)?.lock.as_deref().copied()
     }
 
+    /// Sets the lifecycle rules that the bucket tells of. It follows none.
+    pub fn set_lifecycle(&self, rules: Vec<crate::object::Expiry>) {
+        self.lock().lifecycle = rules;
+    }
+
     /// Puts an object; answers with its version id while versioning is enabled.
     pub fn put(&self, key: &str, bytes: impl Into<Vec<u8>>) -> Option<String> {
         self.put_with(key, bytes, PutOptions::default())

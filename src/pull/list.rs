@@ -101,6 +101,7 @@ impl Pull {
         };
         self.say_how(group, joined.by, refused)?;
         self.say_versioning(group, keeps)?;
+        self.say_lifecycle(runtime, group)?;
         if !joined.left_out.is_empty() {
             group.finding(|frame| frame.versions_left_out(&joined.left_out))?;
         }

@@ -2,6 +2,7 @@
 
 use crate::drill::{Drill, ROTATING, dated_stays};
 use offsite::demo::bucket::Versioning;
+use offsite::object::{After, Expires, Expiry};
 
 #[test]
 fn p4_versioning_is_suspended_and_all_is_overwritten() {
@@ -77,6 +78,22 @@ fn p4_a_backup_is_rolled_back() {
     let newest = drill.nights.latest(ROTATING).unwrap();
     let drill = drill.strike(back, &["purged"]);
     assert!(drill.nights.history(ROTATING).contains(&newest));
+}
+
+/// The bucket's own rule is to do it.
+#[test]
+fn p5_a_rule_is_made_that_deletes_everything() {
+    let rule = |d: &mut Drill| {
+        d.evening();
+        d.nights.bucket.set_lifecycle(vec![Expiry {
+            of: Expires::Current,
+            under: String::new(),
+            after: After::Days(1),
+            keeps: 0,
+            only: None,
+        }]);
+    };
+    Drill::new(true).strike(rule, &["lifecycle"]);
 }
 
 #[test]

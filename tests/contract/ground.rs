@@ -377,6 +377,7 @@ fn operation(request: &proxy::Request) -> String {
         "GET" if !in_bucket && has("versions") => "ListObjectVersions".to_owned(),
         "GET" if !in_bucket && has("versioning") => "GetBucketVersioning".to_owned(),
         "GET" if !in_bucket && has("object-lock") => "GetObjectLockConfiguration".to_owned(),
+        "GET" if !in_bucket && has("lifecycle") => "GetBucketLifecycleConfiguration".to_owned(),
         "GET" if in_bucket && plain => "GetObject".to_owned(),
         "HEAD" if in_bucket && plain => "HeadObject".to_owned(),
         method => format!("{method} {}", request.target),

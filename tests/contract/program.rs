@@ -41,6 +41,8 @@ fn pull_ends(ground: &Ground, home: &Home, code: i32) -> Requests {
     let locks = seen.remove("GetObjectLockConfiguration");
     let versions = seen.contains_key("ListObjectVersions");
     assert_eq!(locks, versions.then_some(1), "whether it locks them");
+    let asked = seen.remove("GetBucketLifecycleConfiguration");
+    assert_eq!(asked, Some(1), "what its own rules delete");
     seen
 }
 

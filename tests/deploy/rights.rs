@@ -47,6 +47,7 @@ fn the_policies_allow_what_their_names_say_and_no_more() {
         ("s3:ListBucketVersions", BUCKET),
         ("s3:GetBucketVersioning", BUCKET),
         ("s3:GetBucketObjectLockConfiguration", BUCKET),
+        ("s3:GetLifecycleConfiguration", BUCKET),
         ("s3:GetObject", OBJECTS),
         ("s3:GetObjectVersion", OBJECTS),
         ("s3:GetObjectRetention", OBJECTS),

@@ -7,7 +7,7 @@ use super::state::{State, Versioning};
 use super::stored::{Stored, opaque_etag};
 use super::wire::Plan;
 use super::{Bucket, locks, read, uploads, write};
-use crate::object::Timestamp;
+use crate::object::{After, Expires, Expiry, Timestamp};
 use s3s::dto::{self, *};
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use std::sync::{Arc, MutexGuard};
@@ -50,6 +50,7 @@ impl S3 for Endpoint {
         get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput = versioning;
         get_object_lock_configuration(GetObjectLockConfigurationInput) -> GetObjectLockConfigurationOutput = locks::configuration;
         get_object_retention(GetObjectRetentionInput) -> GetObjectRetentionOutput = locks::retention;
+        get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput = lifecycle;
         list_objects(ListObjectsInput) -> ListObjectsOutput = list_objects;
         list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output = list_objects_v2;
         list_object_versions(ListObjectVersionsInput) -> ListObjectVersionsOutput = list_versions;
@@ -111,6 +112,57 @@ fn versioning(
         status: status.map(BucketVersioningStatus::from_static),
         ..Default::default()
     })
+}
+
+fn lifecycle(
+    at: &Endpoint,
+    input: GetBucketLifecycleConfigurationInput,
+) -> S3Result<GetBucketLifecycleConfigurationOutput> {
+    let state = at.bucket(&input.bucket)?;
+    if state.lifecycle.is_empty() {
+        return Err(s3_error!(
+            NoSuchLifecycleConfiguration,
+            "The lifecycle configuration does not exist"
+        ));
+    }
+    Ok(GetBucketLifecycleConfigurationOutput {
+        rules: Some(state.lifecycle.iter().map(rule).collect()),
+        ..Default::default()
+    })
+}
+
+fn rule(expiry: &Expiry) -> LifecycleRule {
+    let days = match expiry.after {
+        After::Days(days) => i32::try_from(days).ok(),
+        After::On(_) => None,
+    };
+    let date = match expiry.after {
+        After::Days(_) => None,
+        After::On(at) => Some(dto::Timestamp::from(SystemTime::from(at))),
+    };
+    let current = LifecycleExpiration {
+        days,
+        date,
+        ..Default::default()
+    };
+    let older = NoncurrentVersionExpiration {
+        noncurrent_days: days,
+        newer_noncurrent_versions: i32::try_from(expiry.keeps).ok().filter(|n| *n > 0),
+    };
+    LifecycleRule {
+        status: ExpirationStatus::from_static(ExpirationStatus::ENABLED),
+        filter: Some(LifecycleRuleFilter {
+            prefix: Some(expiry.under.clone()),
+            ..Default::default()
+        }),
+        expiration: (expiry.of == Expires::Current).then_some(current),
+        noncurrent_version_expiration: (expiry.of == Expires::Older).then_some(older),
+        abort_incomplete_multipart_upload: None,
+        id: None,
+        noncurrent_version_transitions: None,
+        prefix: None,
+        transitions: None,
+    }
 }
 
 /// How a listing writes names.

@@ -3,7 +3,7 @@
 use super::faults::Faults;
 use super::stored::{Stored, md5_hex};
 use super::uploads::Upload;
-use crate::object::{BucketLock, Clock, Lock, LockMode, Retention, Timestamp};
+use crate::object::{BucketLock, Clock, Expiry, Lock, LockMode, Retention, Timestamp};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,6 +44,8 @@ pub(super) struct State {
     pub(super) clock: Clock,
     pub(super) versioning: Versioning,
     pub(super) lock: BucketLock,
+    /// The rules that it tells of; it follows none.
+    pub(super) lifecycle: Vec<Expiry>,
     /// The versions of a key stand oldest first; no list is empty.
     pub(super) objects: BTreeMap<String, Vec<Version>>,
     pub(super) faults: Faults,
@@ -61,6 +63,7 @@ impl State {
             clock,
             versioning: Versioning::Off,
             lock: BucketLock::default(),
+            lifecycle: Vec::new(),
             objects: BTreeMap::new(),
             faults: Faults::default(),
             counts: BTreeMap::new(),
