@@ -72,18 +72,18 @@ impl Catalogue {
              SELECT key, last_modified AS at, 0 AS what, id, first_seen, missed_at, in_bucket,
                iif(in_bucket = 'gone', (SELECT started_at FROM run AS r
                  WHERE r.source_id = version.source_id AND r.run = version.run), NULL),
-               path IS NOT NULL, in_bucket = 'current'
+               path IS NOT NULL
              FROM version INDEXED BY version_identity
              WHERE source_id = (SELECT id FROM s) AND key >= ?2 AND key < ?3
                AND (version_id <> 'null' OR in_bucket <> 'gone')
              UNION ALL
-             SELECT key, marked_at, 1, id, NULL, NULL, NULL, NULL, 0, 0 FROM marker
+             SELECT key, marked_at, 1, id, NULL, NULL, NULL, NULL, 0 FROM marker
              WHERE source_id = (SELECT id FROM s) AND key >= ?2 AND key < ?3
              UNION ALL
-             SELECT key, last_modified, 2, id, NULL, NULL, NULL, NULL, 0, 0
+             SELECT key, last_modified, 2, id, NULL, NULL, NULL, NULL, 0
              FROM plan INDEXED BY plan_identity
              WHERE source_id = (SELECT id FROM s) AND key >= ?2 AND key < ?3 AND why IN ('new', 'changed')
-             ORDER BY 1, 2, 3, 10, 4";
+             ORDER BY 1, 2, 3, 4";
         self.each_in(sql, source, range, &mut |row| {
             let what = match row.get(2)? {
                 0 => What::Version {

@@ -61,6 +61,8 @@ struct Joined {
     seen_markers: Seen,
     /// Keys of which the listing of versions leaves something out.
     left_out: Vec<ObjectKey>,
+    /// Keys of which a version is told to be another than it was.
+    altered: Vec<ObjectKey>,
     pages: u64,
     /// Whether it is listed to see what a listing of versions left out.
     checks: bool,
@@ -104,6 +106,9 @@ impl Pull {
         self.say_lifecycle(runtime, group)?;
         if !joined.left_out.is_empty() {
             group.finding(|frame| frame.versions_left_out(&joined.left_out))?;
+        }
+        if !joined.altered.is_empty() {
+            group.finding(|frame| frame.version_altered(&joined.altered))?;
         }
         group.counts.listed = joined.objects;
         if !joined.strange.is_empty() {
@@ -400,6 +405,8 @@ impl Pull {
         }
         let room = NAMED.saturating_sub(joined.left_out.len());
         joined.left_out.extend(page.headless.into_iter().take(room));
+        let room = NAMED.saturating_sub(joined.altered.len());
+        joined.altered.extend(plan.altered.into_iter().take(room));
         for (key, identity, in_bucket) in plan.shown {
             let at = self.clock.now();
             if in_bucket == InBucket::Hidden {

@@ -14,6 +14,8 @@ pub(super) struct PagePlan {
     pub seen: Vec<i64>,
     /// Known versions that the bucket shows otherwise than before.
     pub shown: Vec<(ObjectKey, Identity, InBucket)>,
+    /// Keys of which a version has the id of a known one, and another ETag, length or time.
+    pub altered: Vec<ObjectKey>,
 }
 
 /// Joins a page with the rows known for its keys.
@@ -46,6 +48,9 @@ pub(super) fn plan_versions(page: &[Listed], known: &HashMap<ObjectKey, Vec<Know
         let row = row_of(listed, rows, answered);
         plan.seen.extend(row.map(|row| row.id));
         plan.changes.extend(change(listed, row, rows.is_empty()));
+        if row.is_some_and(|row| is_altered(&row.identity, &listed.identity)) {
+            plan.altered.push(listed.key.clone());
+        }
         let otherwise = row.filter(|row| {
             row.in_bucket != listed.in_bucket && listed.in_bucket != InBucket::Current
         });
@@ -68,6 +73,18 @@ pub(super) fn plan_versions(page: &[Listed], known: &HashMap<ObjectKey, Vec<Know
         }
     }
     plan
+}
+
+/// Whether a version that has an id is told to be another than it was. Versions without one are told
+/// apart by what is told of them.
+fn is_altered(known: &Identity, listed: &Identity) -> bool {
+    let without_id = |identity: &Identity| Identity {
+        version_id: None,
+        ..identity.clone()
+    };
+    known.version_id.is_some()
+        && known.version_id == listed.version_id
+        && !without_id(known).is(&without_id(listed))
 }
 
 /// Whether `old` was the version `null` of its key, and is another than `now`.

@@ -366,6 +366,24 @@ impl Frame<'_> {
         self.finding("versions-left-out", Severity::Warning, None, advice)
     }
 
+    /// Versions that are told to be others than they were, under their own ids.
+    pub(super) fn version_altered(&self, keys: &[ObjectKey]) -> FindingRecord {
+        let some: Vec<String> = keys.iter().take(3).map(ToString::to_string).collect();
+        let advice = Advice {
+            what: format!(
+                "the bucket tells another ETag, length or time of versions that it told before, of {} keys at least, such as {}",
+                keys.len(),
+                some.join(", "),
+            ),
+            evidence: "a version never changes under its version id, and no key can make it: this is the server's own doing. What came home before stays as it is".to_owned(),
+            next: format!(
+                "`offsite show KEY` tells what it was when it came; ask the provider what became of it; then `offsite ack {}-{}`",
+                self.source, self.number
+            ),
+        };
+        self.finding("version-altered", Severity::Warning, None, advice)
+    }
+
     /// Objects that are larger than the owner wants any to be: how many, and their bytes.
     pub(super) fn oversize(
         &self,

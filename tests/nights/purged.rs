@@ -1,8 +1,10 @@
-//! Older versions that the bucket holds no more: what its rules take, and what is an alarm in the same
-//! run.
+//! Older versions that the bucket holds no more, or tells otherwise: what its rules take, and what is
+//! said in the same run.
 
 use crate::support::Nights;
 use offsite::demo::bucket::Versioning;
+use offsite::object::Severity;
+use std::sync::Arc;
 
 const KEY: &str = "config/latest.tar.age";
 
@@ -94,4 +96,23 @@ fn p5_what_was_deleted_and_is_purged_later_is_said_until_the_deletion_is_acknowl
         };
         assert_eq!(nights.open_kinds(), expected);
     }
+}
+
+/// A version never changes under its id: a server that says so is wrong, whoever holds which key.
+#[test]
+fn p5_a_version_that_is_told_otherwise_is_a_warning_and_moves_nothing() {
+    let mut nights = kept(3, 9);
+    let before = nights.tree();
+    nights
+        .bucket
+        .with_faults(|faults| faults.shorter = Some(Arc::new(|key| key == KEY)));
+    let counts = nights.night().counts;
+    assert_eq!((counts.stored, counts.gone), (0, 0));
+    assert_eq!(nights.open_kinds(), ["version-altered"]);
+    let finding = nights.open().pop().unwrap().finding;
+    assert_eq!(finding.severity, Severity::Warning);
+    assert!(finding.advice.what.contains(KEY), "{}", finding.advice.what);
+    nights.night();
+    assert_eq!(nights.open_kinds(), ["version-altered"], "said once");
+    assert!(nights.tree() == before);
 }
