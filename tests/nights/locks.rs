@@ -283,6 +283,9 @@ fn a_key_that_loses_the_right_to_see_locks_raises_no_alarm() {
         known(&nights).iter().all(Option::is_some),
         "as it was told last"
     );
+    nights.ack("www-1", false).unwrap();
+    nights.night();
+    assert_eq!(nights.open_kinds(), [""; 0], "said once");
     nights.faults(Faults::default());
     nights.bucket.set_lock(NAME, &version_id(&nights, 0), None);
     assert_eq!(nights.night().open_alarms, 1, "told again");
