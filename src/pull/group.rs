@@ -1,22 +1,22 @@
 //! The group commit: proven bytes come in one by one and are made durable together, because a
 //! sync a file is what makes careful tools slow.
 
+mod back;
+
 use super::arrivals::Arrivals;
 use super::decide::{Decision, decide, held_already};
-use super::late::{disputed_by, signed_by};
 use super::locks::Broken;
 use super::older::Olders;
 use super::transfer::Fetched;
 use super::vanished::Vanished;
 use super::words::{self, Frame};
-use crate::catalogue::EventRow;
 use crate::config::Demands;
 use crate::digest::{Contradiction, Verified};
 use crate::error::{Error, Kind, Result};
 use crate::home::{Shelf, standing_of};
 use crate::object::{
-    Change, Clock, EvidenceClass, Fact, FindingRecord, Identity, InBucket, NameClaim, ObjectKey,
-    RunCounts, RunStart, Sha256, State, StoredVersion, Timestamp,
+    Change, Clock, EvidenceClass, Fact, FindingRecord, InBucket, NameClaim, ObjectKey, RunCounts,
+    RunStart, Sha256, State, Timestamp,
 };
 use crate::outcome::{Event, Reporter};
 use crate::store::Entry;
@@ -30,9 +30,6 @@ const ENTRIES: usize = 1000;
 const BYTES: u64 = 512 << 20;
 /// or this long after its first entry: what a power cut can cost to fetch again.
 pub(super) const AGE: Duration = Duration::from_secs(10);
-
-/// So many events about an object are looked at before one is said again.
-const DISPUTES: u32 = 20;
 
 /// Collects entries and commits them by the group.
 pub(super) struct Group<'a, 'h> {
@@ -374,90 +371,6 @@ impl<'a, 'h> Group<'a, 'h> {
             let (_, objects, _) = self.weaker.get_or_insert((least, 0, key.clone()));
             *objects += 1;
         }
-    }
-
-    /// Lets in what is held for the lack of this signature alone.
-    fn signs_late(&mut self, late: &Verified) -> Result<()> {
-        let Some(row) = signed_by(self.shelf, late, self.demands.keys())? else {
-            return Ok(());
-        };
-        let source = self.shelf.name().to_string();
-        let frame = Frame {
-            source: &source,
-            number: 0,
-            at: self.clock.now(),
-        };
-        let unsigned = frame.unsigned(&row.key, &row.identity, &[]);
-        let catalogue = self.shelf.catalogue();
-        if catalogue.is_open(self.shelf.name(), &unsigned)? {
-            self.fact(Fact::Event(words::signed_late(&row.key, frame.at)));
-            self.promote(row)?;
-        }
-        Ok(())
-    }
-
-    /// Says what a file that is about others contradicts, once.
-    fn disputes(&mut self, late: &Verified) -> Result<()> {
-        let disputed = disputed_by(self.shelf, late)?;
-        let Some(event) = words::disputed(late.key(), &disputed, self.clock.now()) else {
-            return Ok(());
-        };
-        let about = event.key.as_ref().map(ObjectKey::as_str);
-        let said = self.shelf.catalogue().events(about, DISPUTES)?;
-        let same = |row: &EventRow| row.event.kind == event.kind && row.event.text == event.text;
-        if !said.iter().any(same) {
-            self.fact(Fact::Event(event));
-        }
-        Ok(())
-    }
-
-    /// The bucket shows a stored version again. `latest/` follows, except under a write-once
-    /// name, which keeps what it has.
-    fn back(&mut self, key: ObjectKey, identity: Identity, at: Timestamp) -> Result<()> {
-        let row = self
-            .shelf
-            .catalogue()
-            .by_identity(self.shelf.name(), &key, &identity)?;
-        let history = format!("{}/history/", self.shelf.name());
-        let older = |row: &StoredVersion| {
-            let in_history = row.path.as_ref().is_some_and(|p| p.starts_with(&history));
-            let signed = row.evidence == Some(EvidenceClass::Signed)
-                || !self.demands.signature(&key, row.identity.size);
-            row.state == State::Stored && in_history && !is_write_once(&key) && signed
-        };
-        if let Some(row) = row.filter(older) {
-            if !self.unrotted(&row) {
-                let what = format!("the copy of {key} in history/ is damaged");
-                let error = Error::new(Kind::Damaged, what)
-                    .hint("`offsite catalogue check --deep` looks for more damage");
-                self.failed(&key, error);
-                return Ok(());
-            }
-            self.promote(row)?;
-        }
-        self.fact(Fact::Back { key, identity, at });
-        Ok(())
-    }
-
-    /// Brings a version from `history/` to `latest/`.
-    fn promote(&mut self, row: StoredVersion) -> Result<()> {
-        self.olders.forget(&row.key);
-        for step in self.shelf.promote(row, &self.claims)? {
-            if let Entry::Accept { names, .. } = &step {
-                self.claims.extend(names.iter().cloned());
-            }
-            self.push(step, 0);
-        }
-        Ok(())
-    }
-
-    /// Whether a stored file still is what it was: one that rots must not fail the whole group.
-    fn unrotted(&self, row: &StoredVersion) -> bool {
-        let found = row
-            .path
-            .as_deref()
-            .and_then(|path| self.shelf.store().reader().hash(path).ok());
-        found.map(|(sha256, _)| sha256) == row.sha256 && row.sha256.is_some()
     }
 
     fn contradicted(&mut self, contradiction: Contradiction) -> Result<()> {

@@ -3,21 +3,68 @@
 //! held lets it in.
 
 use super::beside::MOST;
+use super::group::Group;
+use super::words::{self, Frame};
+use crate::catalogue::EventRow;
 use crate::digest::{
     Beside, Claimed, Evidence, Hasher, PublicKey, Signature, Signed, Sums, Verified, beside,
     folder_of, last_segment,
 };
 use crate::error::{Error, Result};
 use crate::home::Shelf;
-use crate::object::{EvidenceClass, Identity, ObjectKey, State, StoredVersion, Verdict};
+use crate::object::{EvidenceClass, Fact, Identity, ObjectKey, State, StoredVersion, Verdict};
 use std::io::Read as _;
 
 /// Bytes of a held file read at once.
 const PIECE: usize = 256 << 10;
 
+/// So many events about an object are looked at before one is said again.
+const DISPUTES: u32 = 20;
+
+impl Group<'_, '_> {
+    /// Lets in what is held for the lack of this signature alone.
+    pub(super) fn signs_late(&mut self, late: &Verified) -> Result<()> {
+        if !matches!(beside(late.key()), Some(Beside::Signature { .. })) {
+            return Ok(());
+        }
+        let (demands, at) = (self.demands.clone(), self.now());
+        let shelf = self.shelf();
+        let Some(row) = signed_by(shelf, late, demands.keys())? else {
+            return Ok(());
+        };
+        let source = shelf.name().to_string();
+        let frame = Frame {
+            source: &source,
+            number: 0,
+            at,
+        };
+        let unsigned = frame.unsigned(&row.key, &row.identity, &[]);
+        if shelf.catalogue().is_open(shelf.name(), &unsigned)? {
+            self.fact(Fact::Event(words::signed_late(&row.key, frame.at)));
+            self.promote(row)?;
+        }
+        Ok(())
+    }
+
+    /// Says what a file that is about others contradicts, once.
+    pub(super) fn disputes(&mut self, late: &Verified) -> Result<()> {
+        let disputed = disputed_by(self.shelf(), late)?;
+        let Some(event) = words::disputed(late.key(), &disputed, self.now()) else {
+            return Ok(());
+        };
+        let about = event.key.as_ref().map(ObjectKey::as_str);
+        let said = self.shelf().catalogue().events(about, DISPUTES)?;
+        let same = |row: &EventRow| row.event.kind == event.kind && row.event.text == event.text;
+        if !said.iter().any(same) {
+            self.fact(Fact::Event(event));
+        }
+        Ok(())
+    }
+}
+
 /// The stored objects whose bytes the newly come file `late` says are other ones, each with the
 /// digest that it gives.
-pub(super) fn disputed_by(shelf: &Shelf<'_>, late: &Verified) -> Result<Vec<(ObjectKey, String)>> {
+fn disputed_by(shelf: &Shelf<'_>, late: &Verified) -> Result<Vec<(ObjectKey, String)>> {
     let key = late.key();
     let (kind, of) = match beside(key) {
         Some(Beside::Sidecar { of, kind }) => (Some(kind), Some(of)),
@@ -85,7 +132,7 @@ fn contradicted(
 }
 
 /// The held version that the newly come signature `late` signs, with that among its evidence.
-pub(super) fn signed_by(
+fn signed_by(
     shelf: &Shelf<'_>,
     late: &Verified,
     keys: &[PublicKey],

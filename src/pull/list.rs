@@ -1,23 +1,21 @@
 //! A source's listing, joined with what is known: page after page, or, where the bucket is known
 //! to list in byte order, its parts side by side.
 
-use super::beside;
+mod join;
+mod way;
+
+use super::Pull;
 use super::group::Group;
 use super::seen::Seen;
 use super::sieve::Sieve;
-use super::vanished;
-use super::{Pull, plan, words};
-use crate::bucket::{Edge, Order, Page, Sample, Span, Torn, VersionListing, Versioning};
-use crate::config::Versions;
+use crate::bucket::{Edge, Order, Page, Sample, Span, Torn, VersionListing};
 use crate::error::{Error, Kind, Result};
-use crate::formats::{self, Rank};
-use crate::object::{Change, Fact, Identity, InBucket, Listed, Marker, ObjectKey};
-use crate::outcome::Event;
-use jiff::SignedDuration;
+use join::Joined;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use way::Way;
 
 /// A part has at least so many pages: each part costs a request more.
 const PAGES: u64 = 4;
@@ -36,9 +34,6 @@ pub(super) enum By {
     Versions,
 }
 
-/// Two listings, one after the other, take less than this.
-const BETWEEN: SignedDuration = SignedDuration::from_hours(6);
-
 /// What a complete listing came to.
 pub(super) struct Listing {
     /// How the bucket was listed.
@@ -52,26 +47,6 @@ pub(super) struct Listing {
     /// The keys it showed that are named like something about the objects beside them.
     pub(super) beside: Arc<Sieve>,
 }
-
-/// What a listing has come to so far.
-#[derive(Default)]
-struct Joined {
-    by: By,
-    seen: Seen,
-    seen_markers: Seen,
-    /// Keys of which the listing of versions leaves something out.
-    left_out: Vec<ObjectKey>,
-    /// Keys of which a version is told to be another than it was.
-    altered: Vec<ObjectKey>,
-    pages: u64,
-    /// Whether it is listed to see what a listing of versions left out.
-    checks: bool,
-    dependants: bool,
-    beside: Arc<Sieve>,
-    strange: Vec<String>,
-    objects: u64,
-}
-
 /// How a listing ended.
 enum End {
     Complete,
@@ -376,192 +351,6 @@ impl Pull {
             }
         }
     }
-
-    fn join(&self, page: Page, group: &mut Group<'_, '_>, joined: &mut Joined) -> Result<()> {
-        // Reading too looks for a journal by its path, and undoes what an unfinished one says.
-        group.shelf().store().still_there()?;
-        let room = NAMED.saturating_sub(joined.strange.len());
-        joined.strange.extend(page.strange.into_iter().take(room));
-        let mut objects = page.objects;
-        objects.retain(|object: &Listed| self.source.filter.takes(object.key.as_str()));
-        joined.objects += objects.len() as u64;
-        joined.pages += 1;
-        let current = |object: &&Listed| object.in_bucket == InBucket::Current;
-        for object in objects.iter().filter(current) {
-            beside::note(&joined.beside, &object.key);
-        }
-        let rows = group.shelf().catalogue();
-        let mut plan = match joined.by {
-            By::Versions if !joined.checks => {
-                plan::plan_versions(&objects, &rows.known_versions(&self.source.name, &objects)?)
-            }
-            By::Versions | By::Keys => {
-                plan::plan_page(&objects, &rows.known(&self.source.name, &objects)?)
-            }
-        };
-        self.join_markers(page.markers, group, joined)?;
-        if joined.checks {
-            plan.changes = self.left_out(plan.changes, group, joined)?;
-        }
-        let room = NAMED.saturating_sub(joined.left_out.len());
-        joined.left_out.extend(page.headless.into_iter().take(room));
-        let room = NAMED.saturating_sub(joined.altered.len());
-        joined.altered.extend(plan.altered.into_iter().take(room));
-        for (key, identity, in_bucket) in plan.shown {
-            let at = self.clock.now();
-            if in_bucket == InBucket::Hidden {
-                vanished::note(group, &key)?;
-            }
-            group.says(Fact::Shown {
-                key,
-                identity,
-                in_bucket,
-                at,
-            })?;
-        }
-        let shelf = group.shelf();
-        plan.seen
-            .into_iter()
-            .for_each(|row| joined.seen.insert(row));
-        let depends = |change: &Change| {
-            formats::rank(&change.key) != Rank::Data && change.in_bucket == InBucket::Current
-        };
-        joined.dependants |= plan.changes.iter().any(depends);
-        if !plan.changes.is_empty() {
-            shelf
-                .planner()?
-                .plan_stage(&self.source.name, &plan.changes)?;
-        }
-        self.reporter.report(&Event::Listed(joined.objects));
-        Ok(())
-    }
-}
-
-/// How a bucket is to be listed; of versions the first page came already.
-enum Way {
-    /// Those that are current; and why not the others, where they were asked for.
-    Keys(Option<String>),
-    Versions(Box<VersionListing>, Option<Page>),
-}
-
-impl Pull {
-    /// How the bucket is to be listed, and whether it said that it keeps versions; nothing when the
-    /// owner asked for an end.
-    fn way(&self, runtime: &Runtime) -> Result<Option<(Way, Versioning)>> {
-        let asked = runtime.block_on(async {
-            tokio::select! {
-                asked = self.ask_versioning() => Some(asked),
-                () = self.stop.wait() => None,
-            }
-        });
-        let Some((asked, keeps)) = asked.transpose()? else {
-            return Ok(None);
-        };
-        let way = match asked {
-            Ok(way) => way,
-            Err(Torn::Refused(error)) if self.source.versions == Versions::Auto => {
-                let way_out = error.way_out().unwrap_or("the server has no such listing");
-                Way::Keys(Some(format!("{error}; {way_out}")))
-            }
-            Err(Torn::Refused(error) | Torn::Failed(error)) => return Err(error),
-            Err(Torn::Disorder) => Way::Keys(None),
-        };
-        Ok(Some((way, keeps)))
-    }
-
-    async fn ask_versioning(&self) -> Result<(std::result::Result<Way, Torn>, Versioning)> {
-        let keeps = match self.source.versions {
-            Versions::Current | Versions::All => Versioning::Unknown,
-            Versions::Auto => self.bucket.versioning().await?,
-        };
-        let way = match (self.source.versions, keeps) {
-            (Versions::Current, _) | (Versions::Auto, Versioning::Off) => Ok(Way::Keys(None)),
-            _ => self.ask_versions().await,
-        };
-        Ok((way, keeps))
-    }
-
-    async fn ask_versions(&self) -> std::result::Result<Way, Torn> {
-        let mut listing = self.bucket.list_versions();
-        let page = listing.next().await?;
-        Ok(Way::Versions(Box::new(listing), page))
-    }
-
-    /// Says how the bucket is listed from now on, if that was not what was said last. That
-    /// versions are listed is worth a word only after they were refused.
-    fn say_how(&self, group: &mut Group<'_, '_>, by: By, refused: Option<String>) -> Result<()> {
-        let now = self.clock.now();
-        let event = match (by, refused) {
-            (By::Versions, _) => words::versions_listed(now),
-            (By::Keys, Some(why)) => words::versions_refused(&why, now),
-            (By::Keys, None) => return Ok(()),
-        };
-        let shelf = group.shelf();
-        let kinds = [words::VERSIONS_REFUSED, words::VERSIONS_LISTED];
-        let last = shelf.catalogue().said_last(shelf.name(), kinds)?;
-        if last.as_deref().unwrap_or(words::VERSIONS_LISTED) == event.kind {
-            return Ok(());
-        }
-        log::warn!("{}: {}", self.source.name, event.text);
-        group.says(Fact::Event(event))
-    }
-
-    /// What of `changes`, which the listing of keys shows, that of versions did not.
-    fn left_out(
-        &self,
-        changes: Vec<Change>,
-        group: &mut Group<'_, '_>,
-        joined: &mut Joined,
-    ) -> Result<Vec<Change>> {
-        let now = self.clock.now();
-        let now = now.checked_add(self.bucket.clock_ahead()).unwrap_or(now);
-        let mut left_out = Vec::new();
-        for change in changes {
-            let rows = group.shelf().catalogue();
-            let planned = rows.plan_of(&self.source.name, change.key.as_str())?;
-            if planned
-                .iter()
-                .any(|other| is_same(&other.identity, &change.identity))
-            {
-                continue;
-            }
-            // What came between the two listings was left out by none.
-            let age = now.duration_since(change.identity.last_modified);
-            if age > BETWEEN && joined.left_out.len() < NAMED {
-                joined.left_out.push(change.key.clone());
-            }
-            left_out.push(change);
-        }
-        Ok(left_out)
-    }
-
-    fn join_markers(
-        &self,
-        mut markers: Vec<Marker>,
-        group: &mut Group<'_, '_>,
-        joined: &mut Joined,
-    ) -> Result<()> {
-        markers.retain(|marker| self.source.filter.takes(marker.key.as_str()));
-        let rows = group.shelf().catalogue();
-        let known = rows.known_markers(&self.source.name, &markers)?;
-        let (changed, seen) = plan::plan_markers(markers, &known);
-        seen.into_iter()
-            .for_each(|row| joined.seen_markers.insert(row));
-        for marker in changed {
-            let at = self.clock.now();
-            group.says(Fact::Marked { marker, at })?;
-        }
-        Ok(())
-    }
-}
-
-/// Whether both may be one version: a listing of keys tells no ids.
-fn is_same(one: &Identity, other: &Identity) -> bool {
-    let without_id = |identity: &Identity| Identity {
-        version_id: None,
-        ..identity.clone()
-    };
-    without_id(one).is(&without_id(other))
 }
 
 fn ended_by_itself(error: tokio::task::JoinError) -> Error {

@@ -1,11 +1,18 @@
 //! The findings that a pull itself makes, in words: what happened, how we know, what to do.
 
+mod events;
+
+pub(super) use events::{
+    VERSIONS_LISTED, VERSIONS_REFUSED, VERSIONS_WITHHELD, came_right, disputed,
+    replaced_within_a_day, signed_late, unreadable, versions_listed, versions_refused,
+    versions_withheld,
+};
+
 use crate::digest::Contradiction;
-use crate::error::Error;
 use crate::formats::Format;
 use crate::object::{
-    Advice, EventRecord, EvidenceClass, FindingRecord, Identity, Known, ObjectKey, Proof, Severity,
-    Sha256, Timestamp, Verdict,
+    Advice, EvidenceClass, FindingRecord, Identity, Known, ObjectKey, Proof, Severity, Sha256,
+    Timestamp, Verdict,
 };
 use crate::series::{Series, Story, Turn};
 use jiff::SignedDuration;
@@ -19,13 +26,6 @@ pub(super) const ENCRYPTION_LOST: &str = "encryption-lost";
 pub(super) const ENCRYPTION_CHANGED: &str = "encryption-changed";
 /// A newcomer cannot be read, and others of its series could.
 pub(super) const BECAME_UNREADABLE: &str = "became-unreadable";
-
-/// Older versions cannot be listed.
-pub(super) const VERSIONS_REFUSED: &str = "versions-refused";
-/// They can be again.
-pub(super) const VERSIONS_LISTED: &str = "versions-listed";
-/// They can be listed, and not read.
-pub(super) const VERSIONS_WITHHELD: &str = "versions-withheld";
 
 /// What the warning about a readable format is called.
 pub(super) fn readable(format: Format) -> String {
@@ -423,112 +423,5 @@ impl Frame<'_> {
             ),
         };
         self.finding("strange-keys", Severity::Warning, None, advice)
-    }
-}
-
-/// A write-once key changed within a day: most likely a job that was run again.
-pub(super) fn replaced_within_a_day(key: &ObjectKey, at: Timestamp) -> EventRecord {
-    EventRecord {
-        kind: "replaced-within-a-day".to_owned(),
-        key: Some(key.clone()),
-        text: "a name that is written once changed within a day of its first appearance, as when a job is run again; the first is in history/".to_owned(),
-        at,
-    }
-}
-
-/// Older versions cannot be listed; from now on the current ones are.
-pub(super) fn versions_refused(why: &str, at: Timestamp) -> EventRecord {
-    EventRecord {
-        kind: VERSIONS_REFUSED.to_owned(),
-        key: None,
-        text: format!(
-            "only what is current comes home; older versions, if there are any, cannot be listed: {why}"
-        ),
-        at,
-    }
-}
-
-/// They can be again.
-pub(super) fn versions_listed(at: Timestamp) -> EventRecord {
-    EventRecord {
-        kind: VERSIONS_LISTED.to_owned(),
-        key: None,
-        text: "every version that the bucket holds is listed again, and comes home".to_owned(),
-        at,
-    }
-}
-
-/// Older versions are listed and cannot be read.
-pub(super) fn versions_withheld(why: &Error, at: Timestamp) -> EventRecord {
-    EventRecord {
-        kind: VERSIONS_WITHHELD.to_owned(),
-        key: None,
-        text: format!(
-            "older versions are listed and stay in the bucket: {why}; {}",
-            why.way_out().unwrap_or("this key may not read them")
-        ),
-        at,
-    }
-}
-
-/// An object cannot be read with our key.
-pub(super) fn unreadable(key: &ObjectKey, why: &str, at: Timestamp) -> EventRecord {
-    EventRecord {
-        kind: "unreadable".to_owned(),
-        key: Some(key.clone()),
-        text: why.to_owned(),
-        at,
-    }
-}
-
-/// Bytes that had been in quarantine came right.
-pub(super) fn came_right(key: &ObjectKey, at: Timestamp) -> EventRecord {
-    EventRecord {
-        kind: "came-right".to_owned(),
-        key: Some(key.clone()),
-        text: "bytes that agree with their evidence came at last; those in quarantine/ stay there"
-            .to_owned(),
-        at,
-    }
-}
-
-/// A file that came later says of stored objects that their bytes are other ones: with each of
-/// `disputed` the digest that it gives. Of one it is said by its name, of many together.
-pub(super) fn disputed(
-    by: &ObjectKey,
-    disputed: &[(ObjectKey, String)],
-    at: Timestamp,
-) -> Option<EventRecord> {
-    let (first, digest) = disputed.first()?;
-    let (key, text) = match disputed.len() {
-        1 => (
-            first,
-            format!(
-                "{by} came later and says that these bytes are other ones, with the digest {digest}; they were proven before and stay as they are"
-            ),
-        ),
-        objects => (
-            by,
-            format!(
-                "it came later and says of {objects} stored objects that their bytes are other ones, such as {first}; they were proven before and stay as they are"
-            ),
-        ),
-    };
-    Some(EventRecord {
-        kind: "disputed".to_owned(),
-        key: Some(key.clone()),
-        text,
-        at,
-    })
-}
-
-/// The signature came for whose lack a version was held.
-pub(super) fn signed_late(key: &ObjectKey, at: Timestamp) -> EventRecord {
-    EventRecord {
-        kind: "signed-late".to_owned(),
-        key: Some(key.clone()),
-        text: "its signature came later, and holds: the held version is let into latest/"
-            .to_owned(),
-        at,
     }
 }
