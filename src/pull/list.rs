@@ -80,14 +80,14 @@ impl Pull {
         self.say_versioning(group, keeps)?;
         self.say_lifecycle(runtime, group)?;
         if !joined.left_out.is_empty() {
-            group.finding(|frame| frame.versions_left_out(&joined.left_out))?;
+            group.finding_that_stays(|frame| frame.versions_left_out(&joined.left_out))?;
         }
         if !joined.altered.is_empty() {
-            group.finding(|frame| frame.version_altered(&joined.altered))?;
+            group.finding_that_stays(|frame| frame.version_altered(&joined.altered))?;
         }
         group.counts.listed = joined.objects;
         if !joined.strange.is_empty() {
-            group.finding(|frame| frame.strange_keys(&joined.strange))?;
+            group.finding_that_stays(|frame| frame.strange_keys(&joined.strange))?;
         }
         Ok(Some(Listing {
             by: joined.by,

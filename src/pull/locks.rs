@@ -66,7 +66,9 @@ pub(super) fn note_gone(group: &mut Group<'_, '_>, known: &Known, clock: Timesta
 pub(super) fn say_broken(group: &mut Group<'_, '_>) -> Result<()> {
     let broken = std::mem::take(&mut group.broken);
     match broken.named.first() {
-        Some(first) => group.finding(|frame| words::gone_while_locked(frame, first, &broken)),
+        Some(first) => {
+            group.finding_of_tonight(|frame| words::gone_while_locked(frame, first, &broken))
+        }
         None => Ok(()),
     }
 }
@@ -239,7 +241,7 @@ impl Pull {
             }
         }
         if let Some((first, _)) = loose.first() {
-            group.finding(|frame| words::shortened(frame, first, &loose))?;
+            group.finding_of_tonight(|frame| words::shortened(frame, first, &loose))?;
         }
         facts.into_iter().try_for_each(|fact| group.says(fact))
     }

@@ -110,7 +110,7 @@ impl Missing {
             return Ok(());
         }
         purges.sort_by_key(|purge| std::cmp::Reverse(purge.gone));
-        group.finding(|frame| purged(frame, &purges, self.others))
+        group.finding_of_tonight(|frame| purged(frame, &purges, self.others))
     }
 }
 
@@ -279,7 +279,6 @@ fn purged(frame: &Frame<'_>, purges: &[Purge], others: u64) -> FindingRecord {
             frame.source, frame.number
         ),
     };
-    // By the key, what is removed in another night is another finding.
     FindingRecord {
         key: first.cloned(),
         ..frame.finding(PURGED, Severity::Alarm, None, advice)

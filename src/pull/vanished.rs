@@ -228,7 +228,7 @@ impl Vanished {
             return Ok(());
         }
         deletions.sort_by_key(|d| std::cmp::Reverse(d.gone));
-        group.finding(|frame| deleted(frame, &deletions, self.others))
+        group.finding_of_tonight(|frame| deleted(frame, &deletions, self.others))
     }
 }
 
@@ -368,7 +368,6 @@ fn deleted(frame: &Frame<'_>, deletions: &[Deletion], others: u64) -> FindingRec
             frame.source, frame.number
         ),
     };
-    // By the key, what vanishes in another night is another finding.
     FindingRecord {
         key: first.cloned(),
         ..frame.finding(DELETED, Severity::Alarm, None, advice)

@@ -385,3 +385,14 @@ fn what_the_owner_leaves_out_is_not_asked_for() {
     nights.night();
     assert_eq!(nights.asked("HeadObject"), 0);
 }
+
+/// Two nights, two locks of the same name: each is said, whatever is open.
+#[test]
+fn p5_each_lock_that_is_shortened_is_said() {
+    let mut nights = locked(30);
+    for (place, open) in [(0, 1), (1, 2)] {
+        let id = version_id(&nights, place);
+        assert!(nights.bucket.set_lock(NAME, &id, None));
+        assert_eq!(nights.night().open_alarms, open);
+    }
+}

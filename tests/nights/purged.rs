@@ -116,3 +116,44 @@ fn p5_a_version_that_is_told_otherwise_is_a_warning_and_moves_nothing() {
     assert_eq!(nights.open_kinds(), ["version-altered"], "said once");
     assert!(nights.tree() == before);
 }
+
+/// What goes while an alarm about the same key is open is said as well, with all that goes with it.
+#[test]
+fn p5_each_purge_is_said_and_teaches_nothing() {
+    let mut nights = kept(1, 99);
+    for night in 1..12 {
+        nights
+            .bucket
+            .put("site.tar.age", format!("of night {night}"));
+        rotate(&mut nights, night, 99);
+    }
+    assert_eq!(nights.open_kinds(), [""; 0]);
+    // The newest of the older ones, and then two more of them with one of another series.
+    let ids = nights.bucket.version_ids(KEY);
+    assert!(nights.bucket.delete_version(KEY, &ids[1]));
+    assert_eq!(nights.night().open_alarms, 1);
+    assert!(nights.bucket.delete_version(KEY, &ids[2]));
+    assert!(nights.bucket.delete_version(KEY, &ids[3]));
+    let other = nights.bucket.version_ids("site.tar.age");
+    assert!(nights.bucket.delete_version("site.tar.age", &other[1]));
+    assert_eq!(nights.night().open_alarms, 2);
+    let said = nights.open().into_iter();
+    assert!(
+        said.map(|row| row.finding.advice.evidence)
+            .any(|evidence| evidence.contains("site.tar.age"))
+    );
+}
+
+/// What the owner has seen is not said again while nothing is added to it.
+#[test]
+fn what_the_owner_has_seen_of_altered_versions_is_not_said_again() {
+    let mut nights = kept(3, 9);
+    nights
+        .bucket
+        .with_faults(|faults| faults.shorter = Some(Arc::new(|key| key == KEY)));
+    nights.night();
+    assert_eq!(nights.open_kinds(), ["version-altered"]);
+    nights.ack("www-1", false).unwrap();
+    nights.night();
+    assert_eq!(nights.open_kinds(), [""; 0]);
+}
