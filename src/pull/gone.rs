@@ -1,7 +1,8 @@
 //! What a complete listing does not show: gone, or left out by the server?
 //!
 //! A listing is a server's word. An object missing from it is asked for by a HEAD before anything
-//! is concluded: 404 means gone, 200 means that this listing omits keys.
+//! is concluded: 404 means gone, 200 means that this listing omits keys. 403 means gone as well, as far as
+//! our key can tell: whoever deletes may forbid to ask, and no deletion may go unsaid for that.
 
 use super::group::Group;
 use super::list::{By, Listing};
@@ -11,7 +12,7 @@ use super::{locks, vanished};
 use crate::bucket::{Bucket, Failure};
 use crate::catalogue::Catalogue;
 use crate::config::Filter;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::object::{Fact, Identity, InBucket, Known, ObjectKey, SourceName, Timestamp};
 use crate::outcome::Stop;
 use std::collections::BTreeSet;
@@ -52,7 +53,7 @@ pub(super) fn confirm(
         .map(|(known, _)| known.key.clone())
         .collect();
     if !there.is_empty() {
-        group.finding(|frame| frame.listing_omits(&there, asked))?;
+        group.finding_that_stays(|frame| frame.listing_omits(&there, asked))?;
     }
     let all_gone = answers.iter().all(|(_, there)| *there == Some(false));
     let mut versions = Missing::default();
@@ -240,10 +241,11 @@ async fn ask(
     answers
 }
 
-/// Asks for the key, or, where versions are listed, for the very version.
+/// Asks for the key, or, where versions are listed, for the very version. Of a key that may not read
+/// versions by their ids the plain GET is asked for: there is no answer where that finds something.
 async fn is_there(bucket: &Bucket, known: &Known, by: By) -> Result<bool, Failure> {
     if by == By::Keys {
-        return bucket.exists(&known.key).await;
+        return shown(bucket.exists(&known.key).await);
     }
     let identity = Identity {
         // A listing without ids does not tell it, the answer did.
@@ -254,5 +256,21 @@ async fn is_there(bucket: &Bucket, known: &Known, by: By) -> Result<bool, Failur
             .or_else(|| known.answered.clone()),
         ..known.identity.clone()
     };
-    bucket.holds(&known.key, &identity).await
+    match bucket.holds(&known.key, &identity).await {
+        Err(Failure::Unreadable(why)) if known.in_bucket == InBucket::Current => {
+            match shown(bucket.exists(&known.key).await)? {
+                true => Err(Failure::Unreadable(why)),
+                false => Ok(false),
+            }
+        }
+        answer => shown(answer),
+    }
+}
+
+/// What is not listed any more, and refused to our key, is not there for it.
+fn shown(answer: Result<bool, Failure>) -> Result<bool, Failure> {
+    match answer {
+        Err(Failure::Unreadable(why)) if why.kind() == Kind::Usage => Ok(false),
+        answer => answer,
+    }
 }

@@ -37,7 +37,7 @@ fn p2_a_deleted_object_is_gone_after_one_head_and_stays_in_latest() {
 
 #[test]
 fn nothing_is_gone_while_the_head_has_no_answer() {
-    for refusal in [Refusal::AccessDenied, Refusal::InternalError] {
+    for refusal in [Refusal::InternalError, Refusal::SlowDown] {
         let mut nights = with_two_keys();
         nights.bucket.delete(LOST);
         nights.faults(Faults {
@@ -224,4 +224,28 @@ fn keys_outside_the_filter_are_not_touched() {
     assert_eq!(nights.bucket.requests().get("GetObject"), Some(&1));
     let keys: Vec<_> = nights.as_it_was(nights.last()).into_keys().collect();
     assert_eq!(keys, ["in/a"]);
+}
+
+/// Who deletes may forbid to ask as well: what neither a listing nor a HEAD shows to our key is gone,
+/// as far as anybody can tell here.
+#[test]
+fn p5_a_refused_head_hides_no_deletion() {
+    for versioning in [Versioning::Off, Versioning::Enabled] {
+        let mut nights = Nights::new();
+        nights.bucket.set_versioning(versioning);
+        for day in 1..=9 {
+            nights.bucket.put(&format!("db-2026-10-{day:02}.age"), "x");
+        }
+        nights.night();
+        for day in 1..=9 {
+            nights.bucket.purge(&format!("db-2026-10-{day:02}.age"));
+        }
+        nights.faults(Faults {
+            refuse: Some(Fault::new(Refusal::AccessDenied).on(|key| key.starts_with("db-"))),
+            ..Faults::default()
+        });
+        let outcome = nights.some_night().unwrap();
+        assert_eq!(outcome.open_alarms, 1, "{versioning:?}");
+        assert_eq!(nights.open_kinds(), ["deleted"], "{versioning:?}");
+    }
 }
