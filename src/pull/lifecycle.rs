@@ -11,8 +11,10 @@ use crate::object::{
 use jiff::SignedDuration;
 use tokio::runtime::Runtime;
 
-/// What the finding is called.
+/// What the findings are called: rules that are new, and rules that delete soon when they are first seen. An
+/// open warning about these hides no alarm.
 const LIFECYCLE: &str = "lifecycle";
+const SOON: &str = "lifecycle-soon";
 /// The event that remembers the rules as they were seen last, and how its text begins.
 const RULES: &str = "lifecycle-rules";
 const BEGINS: &str = "rules of the bucket that delete: ";
@@ -109,7 +111,11 @@ fn newly(frame: &Frame<'_>, new: &[Expiry], severity: Severity, bucket: &str) ->
             ),
         },
     };
-    frame.finding(LIFECYCLE, severity, None, advice)
+    let kind = match severity {
+        Severity::Alarm => LIFECYCLE,
+        Severity::Warning => SOON,
+    };
+    frame.finding(kind, severity, None, advice)
 }
 
 fn words(rule: &Expiry, frame: &Frame<'_>) -> String {

@@ -83,7 +83,7 @@ fn what_is_loosened_and_what_was_there_from_the_beginning_is_ordinary() {
     }
     let soon = first(vec![rule(Expires::Older, "", 3)]);
     let open = soon.open();
-    assert_eq!(soon.open_kinds(), ["lifecycle"]);
+    assert_eq!(soon.open_kinds(), ["lifecycle-soon"]);
     assert_eq!(open[0].finding.severity, Severity::Warning);
 }
 
@@ -105,4 +105,15 @@ fn a_key_that_may_not_ask_hears_nothing_and_fails_nothing() {
         nights.faults(Faults::default());
         assert_eq!(nights.night().open_alarms, 1, "{fault}");
     }
+}
+
+/// The rule that was there when the bucket was first seen may wait for the owner; a new one may not.
+#[test]
+fn p5_an_open_warning_about_the_first_rules_hides_no_new_one() {
+    let mut nights = first(vec![rule(Expires::Older, "tmp/", 3)]);
+    assert_eq!(nights.open().len(), 1);
+    nights
+        .bucket
+        .set_lifecycle(vec![rule(Expires::Current, "", 1)]);
+    assert_eq!(nights.night().open_alarms, 1);
 }
