@@ -1,6 +1,6 @@
 //! Reading for people and for `status`, `ls`, `show`, `log`: nothing here writes.
 
-use super::rows::{self, EVENT, FINDING, RUN, STORED};
+use super::rows::{self, EVENT, FINDING, RUN, STORED, count};
 use super::{Catalogue, Count, EventRow, FindingRow, KindCount, RunRow};
 use crate::error::{Error, Kind, Result};
 use crate::object::{FindingRecord, ObjectKey, SourceName, State, StoredVersion, Timestamp};
@@ -265,6 +265,23 @@ impl Catalogue {
              ORDER BY r.started_at DESC, r.run DESC LIMIT ?1"
         );
         self.rows(&sql, [limit], rows::run)
+    }
+
+    /// What the pulls of `source` that began since then were like: how many were complete, and the most objects
+    /// that one stored after the first of those.
+    pub fn pulls_since(&self, source: &SourceName, since: Timestamp) -> Result<(u64, u64)> {
+        let found = self.one(
+            "WITH pull AS (SELECT run, ended, stored FROM run
+               WHERE source_id = (SELECT id FROM source WHERE name = ?1)
+                 AND command = 'pull' AND ended IS NOT NULL AND started_at >= ?2)
+             SELECT count(*) FILTER (WHERE ended = 'complete'),
+               coalesce(max(stored) FILTER
+                 (WHERE run > (SELECT min(run) FROM pull WHERE ended = 'complete')), 0)
+             FROM pull",
+            params![source.as_str(), since.as_millisecond()],
+            |row| Ok((count(row, 0)?, count(row, 1)?)),
+        )?;
+        Ok(found.unwrap_or_default())
     }
 
     /// The newest run of `source`.

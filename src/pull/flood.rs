@@ -7,7 +7,7 @@
 use super::Pull;
 use super::dispatch::ROWS;
 use super::group::Group;
-use super::words::Frame;
+use super::words::{Frame, many};
 use crate::catalogue::{Catalogue, PlanTotals};
 use crate::error::Result;
 use crate::formats;
@@ -20,9 +20,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// What a finding is called that says so.
 const FLOOD: &str = "flood";
 /// After so many complete pulls a source's nights are known.
-const NIGHTS: usize = 7;
-/// Runs looked at, of all sources.
-const RUNS: u32 = 400;
+const NIGHTS: u64 = 7;
+/// So far back they are looked at: what comes once a month is ordinary life, however often this computer pulls.
+const YEAR: SignedDuration = SignedDuration::from_hours(400 * 24);
 /// So many new objects are a flood where every night until now brought at most a tenth of them.
 const OBJECTS: u64 = 1000;
 const TIMES: u64 = 10;
@@ -48,7 +48,7 @@ pub(super) struct Flood {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Nights {
     /// How many pulls were complete.
-    complete: usize,
+    complete: u64,
     /// The most objects that one brought after the first that was complete.
     most: u64,
 }
@@ -155,17 +155,11 @@ impl Pull {
     }
 
     fn nights(&self, group: &mut Group<'_, '_>) -> Result<Nights> {
-        let runs = group.shelf().catalogue().runs(RUNS)?.into_iter().rev();
-        let pulls =
-            runs.filter(|run| run.source == self.source.name && run.start.command == "pull");
-        let mut nights = Nights::default();
-        for end in pulls.filter_map(|run| run.end) {
-            if nights.complete > 0 {
-                nights.most = nights.most.max(end.counts.stored);
-            }
-            nights.complete += usize::from(end.ended == "complete");
-        }
-        Ok(nights)
+        let now = self.clock.now();
+        let since = now.checked_sub(YEAR).unwrap_or(now);
+        let rows = group.shelf().catalogue();
+        let (complete, most) = rows.pulls_since(&self.source.name, since)?;
+        Ok(Nights { complete, most })
     }
 
     /// Whether the owner acknowledged a flood not long ago.
@@ -231,11 +225,15 @@ fn said(frame: &Frame<'_>, new: &Newcomers, nights: Nights, flood: Flood) -> Fin
         .map(|(series, (objects, bytes))| format!("{series}: {objects}, {}", size(*bytes)))
         .collect();
     let advice = Advice {
-        what: format!("a flood: {} new objects, {}", new.objects, size(new.bytes)),
+        what: format!(
+            "a flood: {}, {}",
+            many(new.objects, "a new object", "new objects"),
+            size(new.bytes)
+        ),
         evidence: format!(
-            "most of it: {}. The most that any night brought before: {} objects. In the same night at most {} are fetched (half the room that is left), first what the known series bring as ever",
+            "most of it: {}. The most that any night brought before: {}. In the same night at most {} are fetched (half the room that is left), first what the known series bring as ever",
             named.join("; "),
-            nights.most,
+            many(nights.most, "one object", "objects"),
             size(flood.most)
         ),
         next: format!(

@@ -32,6 +32,14 @@ pub(super) fn readable(format: Format) -> String {
     format!("readable-{format}")
 }
 
+/// Several of something, or one.
+pub(super) fn many(count: u64, one: &str, several: &str) -> String {
+    match count {
+        1 => one.to_owned(),
+        count => format!("{count} {several}"),
+    }
+}
+
 /// Where a finding belongs and when it was made.
 pub(super) struct Frame<'a> {
     pub(super) source: &'a str,
@@ -283,7 +291,10 @@ impl Frame<'_> {
         first: &ObjectKey,
     ) -> FindingRecord {
         let advice = Advice {
-            what: format!("not encrypted: {count} new versions in the format {format}, such as {first}"),
+            what: format!(
+                "not encrypted: {} in the format {format}, such as {first}",
+                many(count, "a new version", "new versions")
+            ),
             evidence: "anyone who has them can read them, and the source has encryption = \"require\". They are kept".to_owned(),
             next: format!(
                 "encrypt them before they leave the server, and find out why they were not; then `offsite ack {}-{}`",
@@ -298,7 +309,8 @@ impl Frame<'_> {
     pub(super) fn not_recognised(&self, count: u64, first: &ObjectKey) -> FindingRecord {
         let advice = Advice {
             what: format!(
-                "nobody can tell whether {count} new versions are encrypted, such as {first}"
+                "nobody can tell whether {} encrypted, such as {first}",
+                many(count, "a new version is", "new versions are")
             ),
             evidence: "their bytes are of no format that offsite knows, or not what their format says; the source has encryption = \"require\". They are kept".to_owned(),
             next: format!(
@@ -318,7 +330,10 @@ impl Frame<'_> {
     ) -> FindingRecord {
         let such = first.map_or_else(String::new, |key| format!(", such as {key}"));
         let advice = Advice {
-            what: format!("{count} versions are not encrypted: {format}{such}"),
+            what: format!(
+                "{} not encrypted: {format}{such}",
+                many(count, "a version is", "versions are")
+            ),
             evidence: format!(
                 "they are in the format {format}, which anyone can read who has them: whoever reads the bucket, or finds this drive"
             ),
@@ -353,8 +368,8 @@ impl Frame<'_> {
         let some: Vec<String> = keys.iter().take(3).map(ToString::to_string).collect();
         let advice = Advice {
             what: format!(
-                "the bucket's listing of versions leaves versions out, of {} keys at least, such as {}",
-                keys.len(),
+                "the bucket's listing of versions leaves versions out, of {} at least, such as {}",
+                many(keys.len() as u64, "a key", "keys"),
                 some.join(", "),
             ),
             evidence: "of every key the bucket calls one version or delete marker the newest (S3 API Reference, ListObjectVersions); of these it showed none, or others alone, while the plain listing shows the key".to_owned(),
@@ -371,8 +386,8 @@ impl Frame<'_> {
         let some: Vec<String> = keys.iter().take(3).map(ToString::to_string).collect();
         let advice = Advice {
             what: format!(
-                "the bucket tells another ETag, length or time of versions that it told before, of {} keys at least, such as {}",
-                keys.len(),
+                "the bucket tells another ETag, length or time of versions that it told before, of {} at least, such as {}",
+                many(keys.len() as u64, "a key", "keys"),
                 some.join(", "),
             ),
             evidence: "a version never changes under its version id, and no key can make it: this is the server's own doing. What came home before stays as it is".to_owned(),
@@ -393,7 +408,8 @@ impl Frame<'_> {
     ) -> FindingRecord {
         let advice = Advice {
             what: format!(
-                "{objects} objects are larger than max_object and stay in the bucket, such as {first}"
+                "{} larger than max_object, and left in the bucket, such as {first}",
+                many(objects, "an object is", "objects are")
             ),
             evidence: format!(
                 "{bytes} bytes together; [limits] max_object is {} bytes",
@@ -411,8 +427,12 @@ impl Frame<'_> {
     pub(super) fn strange_keys(&self, strange: &[String]) -> FindingRecord {
         let advice = Advice {
             what: format!(
-                "the bucket lists {} names that are no object keys, such as {}",
-                strange.len(),
+                "the bucket lists {}, such as {}",
+                many(
+                    strange.len() as u64,
+                    "a name that is no object key",
+                    "names that are no object keys"
+                ),
                 strange.first().map_or("", String::as_str),
             ),
             evidence: "a key is 1 to 1,024 bytes of UTF-8; these are not, and so cannot be fetched"

@@ -434,3 +434,49 @@ fn a_key_with_very_many_versions_is_never_read_whole() {
     };
     assert_eq!(shelf.listed(&then).len(), 3);
 }
+
+/// However many pulls there were meanwhile, of this source and of others.
+#[test]
+fn what_the_pulls_of_a_year_were_like() {
+    let mut shelf = Shelf::new();
+    let pulls = [
+        ("pull", "failed", 9_000),
+        ("pull", "complete", 8_000),
+        ("adopt", "complete", 7_000),
+        ("pull", "partial", 500),
+        ("pull", "complete", 30),
+    ];
+    let more = std::iter::repeat_n(("pull", "complete", 2), 600);
+    for (n, (command, ended, stored)) in (0_i64..).zip(pulls.into_iter().chain(more)) {
+        let start = RunStart {
+            at: from_ms(n),
+            command: command.to_owned(),
+            program: "0.1.0".to_owned(),
+            key: None,
+            bucket: None,
+            prefix: None,
+        };
+        let end = RunEnd {
+            at: from_ms(n),
+            ended: ended.to_owned(),
+            error: None,
+            counts: RunCounts {
+                stored,
+                ..RunCounts::default()
+            },
+        };
+        let mut run = group(
+            n.unsigned_abs(),
+            vec![
+                Record::Fact(Fact::RunStart(start)),
+                Record::Fact(Fact::RunEnd(end)),
+            ],
+        );
+        run.1.run = n.unsigned_abs() + 1;
+        shelf.catalogue.record(&run).unwrap();
+    }
+    let since = |at| shelf.catalogue.pulls_since(&www(), from_ms(at)).unwrap();
+    assert_eq!(since(0), (602, 500));
+    assert_eq!(since(3), (601, 2));
+    assert_eq!(since(10_000), (0, 0));
+}
