@@ -126,7 +126,9 @@ impl Pull {
         };
         let at = self.clock.now();
         if let Some(loosened) = lock::loosened(&was, &is) {
-            group.finding(|frame| words::setting_loosened(frame, &self.source.bucket, loosened))?;
+            group.finding_of_tonight(|frame| {
+                words::setting_loosened(frame, &self.source.bucket, loosened)
+            })?;
         }
         if is != was {
             group.says(Fact::BucketLock { lock: is, at })?;

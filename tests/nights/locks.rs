@@ -218,6 +218,17 @@ fn p5_a_setting_that_is_loosened_is_an_alarm() {
     }
 }
 
+/// Whatever is open.
+#[test]
+fn p5_each_setting_that_is_loosened_is_said() {
+    let mut nights = locked(30);
+    let less = default_of(LockMode::Governance, 29);
+    for (to, open) in [(less, 1), (BucketLock::default(), 2)] {
+        nights.bucket.set_object_lock(to);
+        assert_eq!(nights.night().open_alarms, open);
+    }
+}
+
 #[test]
 fn a_default_lock_shorter_than_seven_pulls_is_a_warning_once() {
     let mut nights = locked(3);
