@@ -22,6 +22,7 @@ mod versions;
 pub use client::{Bucket, Tuning};
 pub use download::Download;
 pub use failure::Failure;
+pub use lifecycle::Rules;
 pub use listing::{Listing, Page};
 pub use locks::{Setting, Told};
 pub use pace::{Floor, Pace};

@@ -28,6 +28,7 @@ mod late;
 mod lifecycle;
 mod list;
 mod locks;
+mod lost;
 mod older;
 mod plan;
 mod purged;

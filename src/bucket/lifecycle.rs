@@ -7,10 +7,20 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::types::{ExpirationStatus, LifecycleRule, Tag};
 
+/// What the bucket says of its rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rules {
+    /// Those in force that delete something.
+    Are(Vec<Expiry>),
+    /// Our key may not ask (s3:GetLifecycleConfiguration).
+    Withheld,
+    /// Nothing that means something: a server without rules, or one that is busy.
+    Unknown,
+}
+
 impl Bucket {
-    /// The rules in force that delete something: one request, sent once. Nothing where the key may
-    /// not ask (s3:GetLifecycleConfiguration), or the server does not know: no pull fails for that.
-    pub async fn lifecycle(&self) -> Option<Vec<Expiry>> {
+    /// The rules in force that delete something: one request, sent once. No pull fails for it.
+    pub async fn lifecycle(&self) -> Rules {
         let once = Config::builder().retry_config(RetryConfig::disabled());
         let answer = self
             .client
@@ -21,11 +31,17 @@ impl Bucket {
             .send()
             .await;
         match answer {
-            Ok(answer) => Some(answer.rules().iter().flat_map(expiries).collect()),
-            Err(error) if error.code() == Some("NoSuchLifecycleConfiguration") => Some(Vec::new()),
+            Ok(answer) => Rules::Are(answer.rules().iter().flat_map(expiries).collect()),
+            Err(error) if error.code() == Some("NoSuchLifecycleConfiguration") => {
+                Rules::Are(Vec::new())
+            }
             Err(error) => {
                 log::debug!("the bucket's rules: {}", super::failure::causes(&error));
-                None
+                let status = error.raw_response().map(|raw| raw.status().as_u16());
+                match (status, error.code().unwrap_or_default()) {
+                    (Some(401 | 403), "AccessDenied" | "") => Rules::Withheld,
+                    _ => Rules::Unknown,
+                }
             }
         }
     }

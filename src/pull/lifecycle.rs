@@ -1,8 +1,9 @@
 //! What the bucket's own rules delete: who wants backups gone quietly lets a rule of the bucket do it.
 
-use super::Pull;
 use super::group::Group;
-use super::words::Frame;
+use super::words::{Frame, many};
+use super::{Pull, lost};
+use crate::bucket::Rules;
 use crate::error::Result;
 use crate::object::{
     Advice, After, EventRecord, Expires, Expiry, Fact, FindingRecord, Severity, newly_expiring,
@@ -33,14 +34,18 @@ impl Pull {
         let rules = runtime.block_on(async {
             tokio::select! {
                 rules = self.bucket.lifecycle() => rules,
-                () = self.stop.wait() => None,
+                () = self.stop.wait() => Rules::Unknown,
             }
         });
-        let Some(rules) = rules else {
-            return Ok(());
-        };
         let (now, shelf) = (self.clock.now(), group.shelf());
         let last = shelf.catalogue().last_event(shelf.name(), RULES)?;
+        let rules = match rules {
+            Rules::Are(rules) => rules,
+            Rules::Withheld if last.is_some() => {
+                return group.finding_that_stays(|frame| lost::RULES.said(frame));
+            }
+            Rules::Withheld | Rules::Unknown => return Ok(()),
+        };
         let before: Option<Vec<Expiry>> = last.and_then(|text| {
             let text = text.strip_prefix(BEGINS)?;
             serde_json::from_str(text).ok()
@@ -89,7 +94,7 @@ fn newly(frame: &Frame<'_>, new: &[Expiry], severity: Severity, bucket: &str) ->
         .map(|rule| words(rule, frame))
         .collect();
     if new.len() > NAMED {
-        rules.push(format!("and {} rules more", new.len() - NAMED));
+        rules.push(format!("and {} more", new.len() - NAMED));
     }
     let rules = rules.join("; ");
     let bucket = printable(bucket);
@@ -137,10 +142,12 @@ fn words(rule: &Expiry, frame: &Frame<'_>) -> String {
     match (rule.after, rule.of) {
         (After::On(_), _) => format!("{what}{only}{keeps}, from {day} on"),
         (After::Days(days), Expires::Current) => format!(
-            "{what}{only}, {days} days after it was written: of what is new, from {day} on; of what is older, at once"
+            "{what}{only}, {} after it was written: of what is new, from {day} on; of what is older, at once",
+            many(days.into(), "a day", "days")
         ),
         (After::Days(days), Expires::Older) => format!(
-            "{what}{only}{keeps}, {days} days after they were replaced or deleted: of what is current, from {day} on at the earliest"
+            "{what}{only}{keeps}, {} after they were replaced or deleted: of what is current, from {day} on at the earliest",
+            many(days.into(), "a day", "days")
         ),
     }
 }

@@ -1,15 +1,16 @@
 //! Whether the bucket still keeps versions: who wants to overwrite for good switches that off first.
 
-use super::Pull;
 use super::group::Group;
 use super::words::Frame;
+use super::{Pull, lost};
 use crate::bucket::Versioning;
+use crate::config::Versions;
 use crate::error::Result;
 use crate::object::{Advice, EventRecord, Fact, FindingRecord, Severity, Timestamp};
 
 /// The events that remember what was seen last.
-const ON: &str = "versioning-on";
-const OFF: &str = "versioning-off";
+pub(super) const ON: &str = "versioning-on";
+pub(super) const OFF: &str = "versioning-off";
 
 impl Pull {
     /// Says, once, that the bucket kept versions when it was asked last, and does so no more.
@@ -23,6 +24,9 @@ impl Pull {
         let (was_on, now) = (last.as_deref() == Some(ON), self.clock.now());
         match keeps {
             Versioning::On if !was_on => group.says(Fact::Event(on(now))),
+            Versioning::Unknown if was_on && self.source.versions == Versions::Auto => {
+                group.finding_that_stays(|frame| lost::VERSIONING.said(frame))
+            }
             Versioning::Suspended | Versioning::Off if was_on => {
                 group.finding(|frame| switched_off(frame, &self.source.bucket))?;
                 group.says(Fact::Event(off(now)))

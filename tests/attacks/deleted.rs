@@ -1,7 +1,7 @@
 //! Backups are deleted.
 
 use crate::drill::Drill;
-use offsite::demo::bucket::Versioning;
+use offsite::demo::bucket::{Fault, Faults, Refusal, Versioning};
 
 #[test]
 fn p5_all_is_deleted() {
@@ -76,4 +76,23 @@ fn p5_an_empty_bucket_stands_under_the_same_name() {
     };
     Drill::new(false).strike(anew, &["deleted"]);
     Drill::new(true).strike(anew, &["versioning-off", "deleted"]);
+}
+
+/// Our key is refused what would show that it went.
+#[test]
+fn p5_all_is_deleted_and_nobody_may_ask_for_it() {
+    for versioning in [false, true] {
+        let unseen = |d: &mut Drill| {
+            let keys = d.nights.bucket.keys();
+            keys.iter().for_each(|key| d.nights.bucket.purge(key));
+            d.nights.faults(Faults {
+                refuse: Some(
+                    Fault::new(Refusal::AccessDenied)
+                        .on(move |asked| keys.iter().any(|key| key == asked)),
+                ),
+                ..Faults::default()
+            });
+        };
+        Drill::new(versioning).strike(unseen, &["deleted"]);
+    }
 }

@@ -1,7 +1,7 @@
 //! A bucket that keeps versions: what was replaced there is not safe there.
 
 use crate::drill::{Drill, ROTATING, dated_stays};
-use offsite::demo::bucket::Versioning;
+use offsite::demo::bucket::{Faults, Versioning};
 use offsite::object::{After, Expires, Expiry};
 
 #[test]
@@ -112,4 +112,26 @@ fn p5_all_is_hidden_and_purged_a_night_later() {
         d.evening();
     };
     drill.strike(purged, &["deleted", "purged"]);
+}
+
+/// Our key is refused what would show it; the night it may look again, it is an alarm.
+#[test]
+fn p5_the_right_to_look_is_taken_and_versions_are_purged() {
+    let mut drill = Drill::new(true);
+    let before = drill.kept();
+    drill.nights.faults(Faults {
+        denied: vec!["ListObjectVersions"],
+        ..Faults::default()
+    });
+    drill.evening();
+    drill.purge(ROTATING, |n| (1..20).contains(&n));
+    drill.nights.night();
+    assert_eq!(drill.nights.open_kinds(), ["versions-hidden"]);
+    assert_eq!(drill.nights.offsite(&["status"]).code(), 3);
+    let after = drill.kept();
+    for (key, bytes) in before {
+        assert!(bytes.iter().all(|one| after[&key].contains(one)), "{key}");
+    }
+    drill.nights.faults(Faults::default());
+    drill.strike(Drill::evening, &["versions-hidden", "purged"]);
 }

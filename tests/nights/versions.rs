@@ -458,3 +458,73 @@ fn ls_at_goes_by_the_times_of_versions_and_markers() {
         assert_eq!(nights.as_it_was(at).get(KEY).copied(), digest, "at {at}");
     }
 }
+
+/// Whoever wants to remove versions unseen takes the right to look away first.
+#[test]
+fn p5_rights_that_the_key_loses_are_said() {
+    for (operations, kinds) in [
+        (vec!["ListObjectVersions"], vec!["versions-hidden"]),
+        (vec!["GetBucketVersioning"], vec!["versioning-hidden"]),
+        (
+            vec!["GetBucketLifecycleConfiguration"],
+            vec!["lifecycle-hidden"],
+        ),
+        (
+            vec![
+                "GetBucketLifecycleConfiguration",
+                "GetBucketVersioning",
+                "ListObjectVersions",
+            ],
+            vec!["versions-hidden", "versioning-hidden", "lifecycle-hidden"],
+        ),
+    ] {
+        let mut nights = versioned();
+        nights.bucket.put(KEY, "one");
+        nights.night();
+        nights.faults(Faults {
+            denied: operations.clone(),
+            ..Faults::default()
+        });
+        for _ in 0..2 {
+            assert_eq!(nights.night().open_alarms, 0);
+            assert_eq!(nights.open_kinds(), kinds, "{operations:?}");
+        }
+        for row in nights.open() {
+            nights.ack(&row.finding.id, false).unwrap();
+        }
+        nights.night();
+        assert_eq!(nights.open_kinds(), [""; 0], "{operations:?}");
+    }
+}
+
+/// Nor what is not asked for any more.
+#[test]
+fn what_the_owner_does_not_want_to_know_is_no_finding() {
+    for versions in [Versions::Current, Versions::All] {
+        let mut nights = versioned();
+        nights.bucket.put(KEY, "one");
+        nights.night();
+        nights.source.versions = versions;
+        nights.night();
+        assert_eq!(nights.open_kinds(), [""; 0], "{versions:?}");
+    }
+}
+
+/// What was never allowed is no loss.
+#[test]
+fn rights_that_the_key_never_had_are_no_finding() {
+    let mut nights = versioned();
+    nights.bucket.put(KEY, "one");
+    for denied in [
+        vec!["ListObjectVersions", "GetBucketLifecycleConfiguration"],
+        vec!["ListObjectVersions", "GetBucketLifecycleConfiguration"],
+        vec!["GetBucketLifecycleConfiguration"],
+    ] {
+        nights.faults(Faults {
+            denied,
+            ..Faults::default()
+        });
+        nights.night();
+        assert_eq!(nights.open_kinds(), [""; 0]);
+    }
+}

@@ -6,7 +6,7 @@ use crate::config::Versions;
 use crate::error::Result;
 use crate::object::Fact;
 use crate::pull::group::Group;
-use crate::pull::{Pull, words};
+use crate::pull::{Pull, lost, versioning, words};
 use tokio::runtime::Runtime;
 
 /// How a bucket is to be listed; of versions the first page came already.
@@ -78,6 +78,12 @@ impl Pull {
         let last = shelf.catalogue().said_last(shelf.name(), kinds)?;
         if last.as_deref().unwrap_or(words::VERSIONS_LISTED) == event.kind {
             return Ok(());
+        }
+        // Where the very first run was refused, that the bucket keeps versions was not said before.
+        let kinds = [versioning::ON, versioning::OFF];
+        let kept = shelf.catalogue().said_last(shelf.name(), kinds)?.is_some();
+        if by == By::Keys && kept {
+            group.finding(|frame| lost::VERSIONS.said(frame))?;
         }
         log::warn!("{}: {}", self.source.name, event.text);
         group.says(Fact::Event(event))
