@@ -18,6 +18,7 @@ mod adopt;
 mod arrivals;
 mod background;
 mod beside;
+mod clock;
 mod cut;
 mod decide;
 mod dispatch;
@@ -129,6 +130,7 @@ impl Pull {
         if ahead.abs() > CLOCK_OFF {
             group.finding(|frame| frame.clock(ahead))?;
         }
+        clock::say(&mut group)?;
         if let Some((least, objects, key)) = group.weaker.take() {
             group.finding(|frame| frame.weaker_evidence(least, objects, &key))?;
         }

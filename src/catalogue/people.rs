@@ -3,7 +3,9 @@
 use super::rows::{self, EVENT, FINDING, RUN, STORED, count};
 use super::{Catalogue, Count, EventRow, FindingRow, KindCount, RunRow};
 use crate::error::{Error, Kind, Result};
-use crate::object::{FindingRecord, ObjectKey, SourceName, State, StoredVersion, Timestamp};
+use crate::object::{
+    FindingRecord, ObjectKey, SourceName, State, StoredVersion, Timestamp, from_ms,
+};
 use rusqlite::params;
 
 /// Which versions [`Catalogue::list`] names.
@@ -282,6 +284,17 @@ impl Catalogue {
             |row| Ok((count(row, 0)?, count(row, 1)?)),
         )?;
         Ok(found.unwrap_or_default())
+    }
+
+    /// When a run of `source` ended last, whatever the clock says now.
+    pub fn ended_last(&self, source: &SourceName) -> Result<Option<Timestamp>> {
+        let at = self.one(
+            "SELECT max(ended_at) FROM run
+             WHERE source_id = (SELECT id FROM source WHERE name = ?1)",
+            [source.as_str()],
+            |row| row.get::<_, Option<i64>>(0),
+        )?;
+        Ok(at.flatten().map(from_ms))
     }
 
     /// The newest run of `source`.

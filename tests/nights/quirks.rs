@@ -143,3 +143,34 @@ fn times_that_a_server_tells_with_another_precision_are_the_same_times() {
         assert_eq!(nights.check().problems, []);
     }
 }
+
+/// A Raspberry Pi that starts at a time that was.
+#[test]
+fn p5_time_that_runs_backwards_is_a_warning_that_closes_by_itself() {
+    const HOUR: i64 = 3_600_000;
+    let mut nights = Nights::new();
+    nights.bucket.put("a", "x");
+    nights.night();
+    let right = nights.last();
+    // Half an hour is nothing.
+    nights.clock.set(ms_after(right, -HOUR / 2));
+    nights.pull().unwrap();
+    assert_eq!(nights.open_kinds(), [""; 0]);
+    for hours in [-2, -1000, -999] {
+        nights.clock.set(ms_after(right, hours * HOUR));
+        assert_eq!(nights.pull().unwrap().open_alarms, 0);
+        assert_eq!(nights.open_kinds(), ["clock-back"], "{hours}");
+    }
+    nights.clock.set(ms_after(right, HOUR));
+    nights.pull().unwrap();
+    assert_eq!(nights.open_kinds(), [""; 0]);
+    // One whose clock was ahead once, and whose owner knows.
+    nights.clock.set(ms_after(right, 9_000 * HOUR));
+    nights.pull().unwrap();
+    nights.night();
+    assert_eq!(nights.open_kinds(), ["clock-back"]);
+    let id = nights.open()[0].finding.id.clone();
+    nights.ack(&id, false).unwrap();
+    nights.night();
+    assert_eq!(nights.open_kinds(), [""; 0]);
+}
