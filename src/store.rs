@@ -28,6 +28,7 @@ mod rebind;
 mod recount;
 mod salvage;
 mod sums;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -39,6 +40,7 @@ pub use place::{Entry, Held, Placed, SourceStore, Standing};
 pub use reader::{Area, Break, ChainReport, Lies, Reader};
 pub use recount::{SumsLine, SumsReader, SumsWriter};
 pub use salvage::Salvaged;
+pub use target::{Bringing, Found, Target, Unbrought, Wanted};
 
 use crate::error::{Error, Kind, Result};
 use crate::object::{Clock, SourceName, Timestamp};

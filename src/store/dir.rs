@@ -6,7 +6,7 @@
 //! anywhere else: it fails with a sentence instead.
 
 use crate::error::{Error, Kind, Result};
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -263,6 +263,28 @@ impl Dir {
             .parent_of(to)
             .map_err(|e| self.fail("rename to", to, e))?;
         fs::renameat(&a, old, &b, new).map_err(|e| self.fail("rename to", to, e))
+    }
+
+    /// Renames `from` to `to`, where nothing may stand. Where the file system has no such rename, by
+    /// a second name; where it has no second names, after a look.
+    pub(super) fn rename_new(&self, from: &str, to: &str) -> Result<()> {
+        let (a, old) = self
+            .parent_of(from)
+            .map_err(|e| self.fail("rename", from, e))?;
+        let (b, new) = self
+            .parent_of(to)
+            .map_err(|e| self.fail("rename to", to, e))?;
+        match fs::renameat_with(&a, old, &b, new, RenameFlags::NOREPLACE) {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            renamed => return renamed.map_err(|e| self.fail("rename to", to, e)),
+        }
+        if self.link(from, to)? {
+            return self.unlink(from);
+        }
+        match self.stat(to)? {
+            None => self.rename(from, to),
+            Some(_) => Err(self.fail("rename to", to, Errno::EXIST)),
+        }
     }
 
     /// Gives the file `from` a second name. `Ok(false)` where this file or file system takes no
