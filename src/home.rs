@@ -5,10 +5,12 @@
 //! ([`Shelf::commit`]).
 
 mod copies;
+mod lone;
 mod promote;
 mod rebuild;
 mod spelling;
 
+pub use lone::{catalogue_of, from_journals};
 pub use rebuild::{Rebuilding, Replayed};
 
 use crate::catalogue::{Catalogue, JournalMode, no_catalogue};

@@ -116,6 +116,15 @@ impl Catalogue {
         })
     }
 
+    /// An empty catalogue in the temporary folder, for as long as it is used.
+    pub fn temporary() -> Result<Self> {
+        let folder = temporary_folder()?;
+        let path = folder.path().join("catalogue.db");
+        let mut catalogue = Self::create_or_open(&path, JournalMode::Memory)?;
+        catalogue._copy = Some(folder);
+        Ok(catalogue)
+    }
+
     /// One more connection for reading, beside this one that writes.
     pub fn beside(&self) -> Result<Self> {
         if !self.alone {
@@ -230,10 +239,16 @@ fn reader(db: Connection, path: &Path, copy: Option<tempfile::TempDir>) -> Resul
     Ok(Catalogue::of(db, path, copy))
 }
 
+fn temporary_folder() -> Result<tempfile::TempDir> {
+    tempfile::tempdir().map_err(|e| {
+        Error::io("make a folder in", std::env::temp_dir(), e)
+            .hint("set TMPDIR to a folder that can be written to")
+    })
+}
+
 /// Copies the catalogue and what lies beside it to a temporary folder, and opens that.
 fn open_copy(path: &Path) -> Result<Catalogue> {
-    let folder =
-        tempfile::tempdir().map_err(|e| Error::io("make a folder in", std::env::temp_dir(), e))?;
+    let folder = temporary_folder()?;
     let copy = folder.path().join("catalogue.db");
     let parts = beside(path).chain([("", path.to_owned())]);
     for (suffix, from) in parts {

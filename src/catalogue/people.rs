@@ -17,6 +17,8 @@ pub struct Query {
     pub at: Option<Timestamp>,
     /// Every version that was ever seen (with `at`: seen until then).
     pub all_versions: bool,
+    /// With `at`: also what the bucket showed and the drive does not have.
+    pub unheld: bool,
 }
 
 /// Since when the bucket showed a version: by its own clock where it keeps versions, else since we
@@ -57,6 +59,7 @@ impl Query {
     /// Whether a version that was shown then is one that can be had.
     fn takes(&self, version: &StoredVersion) -> bool {
         self.all_versions
+            || self.unheld
             || self.at.is_none()
             || matches!(version.state, State::Stored | State::Held)
     }

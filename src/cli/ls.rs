@@ -40,6 +40,7 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
         source: args.source,
         at: args.at.as_deref().map(parse_at).transpose()?,
         all_versions: args.versions,
+        unheld: false,
     };
     let out = &mut context.out;
     view.catalogue.list(&query, &mut |version| {

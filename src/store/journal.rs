@@ -256,6 +256,12 @@ fn head_before(dir: &Dir, run: u64) -> Result<Option<Sha256>> {
     Ok(trailer_before(dir, name, end)?.map(|(trailer, _)| trailer.head))
 }
 
+/// Whether the file `name` has the end of a group where `known` says, with that head.
+pub(super) fn was_at(dir: &Dir, name: &str, known: &JournalPosition) -> Result<bool> {
+    let trailer = trailer_before(dir, name, known.offset)?;
+    Ok(trailer.is_some_and(|(trailer, _)| trailer.head == known.head))
+}
+
 /// The trailer whose line ends at `end`, and the length of that line.
 fn trailer_before(dir: &Dir, name: &str, end: u64) -> Result<Option<(Trailer, u64)>> {
     let fail = |e| Error::io("read", dir.path().join(name), e);

@@ -134,6 +134,16 @@ pub struct Placed {
     position: JournalPosition,
 }
 
+impl Placed {
+    /// What a group of the journal of `source` says.
+    pub(super) fn of(group: Group, source: &SourceName) -> Self {
+        Self {
+            position: group.position(source),
+            records: group.records,
+        }
+    }
+}
+
 impl Durable for Placed {
     fn records(&self) -> &[Record] {
         &self.records

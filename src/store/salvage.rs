@@ -7,10 +7,14 @@
 
 use super::chain::{self, Bad, Chain, Found, Group};
 use super::dir::Dir;
+use super::journal;
 use super::names;
-use super::reader::Break;
+use super::place::Placed;
+use super::reader::{Break, Reader};
 use crate::error::Result;
-use crate::object::{EvidenceClass, Fact, ObjectKey, PlaceRecord, Record, State};
+use crate::object::{
+    EvidenceClass, Fact, JournalPosition, ObjectKey, PlaceRecord, Record, SourceName, State,
+};
 
 /// Breaks that are named; of more there is nothing more to say.
 const NAMED: usize = 100;
@@ -24,6 +28,71 @@ pub struct Salvaged {
     pub unproven: u64,
     /// Where the chain breaks.
     pub breaks: Vec<Break>,
+}
+
+impl Reader {
+    /// Hands every group of the journal of `source` to `apply`, those behind and in its damage too;
+    /// nothing is written. What the last group says and a crash kept from happening is left out.
+    pub fn replay(
+        &self,
+        source: &SourceName,
+        apply: &mut dyn FnMut(&Placed) -> Result<()>,
+    ) -> Result<Salvaged> {
+        let dir = self.dir.sub(source.as_str())?;
+        if dir.stat(journal::FOLDER)?.is_none() {
+            return Ok(Salvaged::default());
+        }
+        let mut last: Option<Group> = None;
+        let found = walk(&dir, &mut |group, _| match last.replace(group) {
+            Some(group) => apply(&Placed::of(group, source)),
+            None => Ok(()),
+        })?;
+        if let Some(mut group) = last {
+            let happened = |record: &Record| match record {
+                Record::Place(place) => Ok(dir.stat(&place.from)?.is_none()),
+                Record::Move(moved) => Ok(dir.stat(&moved.to)?.is_some()),
+                Record::Fact(_) => Ok(true),
+            };
+            let mut records = Vec::new();
+            for record in group.records {
+                if happened(&record)? {
+                    records.push(record);
+                }
+            }
+            group.records = records;
+            apply(&Placed::of(group, source))?;
+        }
+        Ok(found)
+    }
+
+    /// Whether the journal of `source` ends at `known`: nothing was written to it since, and it is
+    /// the journal that `known` speaks of.
+    pub fn ends_at(&self, source: &SourceName, known: Option<&JournalPosition>) -> Result<bool> {
+        let dir = self.dir.sub(source.as_str())?;
+        let files = match dir.stat(journal::FOLDER)? {
+            Some(_) => chain::files(&dir)?,
+            None => Vec::new(),
+        };
+        let Some(known) = known.filter(|known| known.run > 0) else {
+            return Ok(files.is_empty());
+        };
+        let mut behind = files.iter().filter(|(run, _)| *run >= known.run);
+        let Some((run, name)) = behind.next().filter(|(run, _)| *run == known.run) else {
+            return Ok(false);
+        };
+        if !journal::was_at(&dir, name, known)? {
+            return Ok(false);
+        }
+        let mut chain = Chain::new(&dir, known.head);
+        chain.open(*run, name, known.offset)?;
+        // What a run that goes on has not finished is nothing yet.
+        let ends = match chain.next()? {
+            Found::End => true,
+            Found::Bad(bad) => bad.torn,
+            Found::Group(_) => false,
+        };
+        Ok(ends && behind.next().is_none())
+    }
 }
 
 /// Hands every group to `each`, and whether the chain holds up to there.

@@ -159,7 +159,7 @@ fn what_the_bucket_showed_at_a_time() {
     let all = Query {
         source: Some(www()),
         all_versions: true,
-        at: None,
+        ..Query::default()
     };
     assert_eq!(
         shelf.listed(&all),
@@ -359,6 +359,7 @@ fn no_question_reads_all_versions() {
                 source: None,
                 at,
                 all_versions,
+                unheld: at.is_some(),
             };
             catalogue.list(&query, &mut |_| Ok(())).unwrap();
         }
