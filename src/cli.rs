@@ -15,6 +15,7 @@ mod progress;
 mod prune;
 mod pull;
 mod rebind;
+mod restore;
 mod show;
 mod status;
 mod view;
@@ -49,6 +50,7 @@ enum Command {
     Status(status::Args),
     Ls(ls::Args),
     Show(show::Args),
+    Restore(restore::Args),
     Log(log::Args),
     Ack(ack::Args),
     Adopt(adopt::Args),
@@ -101,6 +103,7 @@ fn dispatch(context: &mut Context, command: Command) -> Result<Exit> {
         Command::Status(args) => status::run(context, args),
         Command::Ls(args) => ls::run(context, args),
         Command::Show(args) => show::run(context, args),
+        Command::Restore(args) => restore::run(context, args),
         Command::Log(args) => log::run(context, args),
         Command::Ack(args) => ack::run(context, args),
         Command::Adopt(args) => adopt::run(context, args),

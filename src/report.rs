@@ -6,6 +6,7 @@
 mod adopt;
 mod json;
 mod nagios;
+mod restore;
 mod text;
 
 pub use adopt::{adopt_sum, adopted, candidate, stays};
@@ -14,6 +15,7 @@ pub use json::{
     version_json,
 };
 pub use nagios::{nagios, nagios_unknown};
+pub use restore::{restore_sum, restored, restored_json};
 pub use text::{
     bytes, drive, events, findings, machine, marker, outcome, plan_line, plan_sum, runs, status,
     version, version_line, words,

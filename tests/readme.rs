@@ -55,6 +55,10 @@ fn the_readme_has_the_blocks_that_are_run_here() {
             "cargo test",
             "cargo install --path .",
             "offsite status",
+            // tests/restore/readme.rs runs these.
+            "offsite ls 'site/**' --store /media/usb/offsite",
+            "offsite restore --series 'site/site-*-*utc.tar.age' --to newest --store /media/usb/offsite",
+            "offsite restore '**' --to all --store /media/usb/offsite",
         ],
         "a block that no test here runs was added, or one went"
     );

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What may know what: each room, the lower rooms that it may use. Rooms of one floor that are not
 /// named in each other's lines never know each other.
-const MAY_USE: [(&str, &str); 26] = [
+const MAY_USE: [(&str, &str); 27] = [
     // The ground: pure, or nearly.
     ("error", "object"),
     ("object", "error"),
@@ -42,6 +42,7 @@ const MAY_USE: [(&str, &str); 26] = [
         "pull",
         "error object outcome digest formats write_once series lock config bucket store catalogue home",
     ),
+    ("restore", "error object outcome series store catalogue"),
     ("upkeep", "error object outcome store catalogue home"),
     ("watch", "error object write_once series"),
     // The order of one run: the only one that knows them all.
@@ -52,7 +53,7 @@ const MAY_USE: [(&str, &str); 26] = [
     ),
     (
         "report",
-        "error object outcome machine catalogue store pull upkeep watch",
+        "error object outcome machine catalogue store pull restore upkeep watch",
     ),
     // Beside rendering: it tells what is rendered.
     (
@@ -67,7 +68,7 @@ const MAY_USE: [(&str, &str); 26] = [
     (
         "cli",
         "error object outcome digest http formats write_once machine config credentials bucket \
-         store catalogue home pull upkeep watch night report notify demo",
+         store catalogue home pull restore upkeep watch night report notify demo",
     ),
     ("lib", ""),
     ("main", "cli"),

@@ -11,7 +11,7 @@ use support::{Embedded, Running};
 const WRONG: &str = "canary-secret-that-is-wrong-0000";
 
 /// Every command, at its most talkative.
-const COMMANDS: [&[&str]; 27] = [
+const COMMANDS: [&[&str]; 28] = [
     &["pull", "--dry-run"],
     &["pull", "--dry-run", "--json"],
     &["adopt", "."],
@@ -35,6 +35,7 @@ const COMMANDS: [&[&str]; 27] = [
     &["ls", "--versions"],
     &["ls", "--json"],
     &["show", "a.age"],
+    &["restore", "**", "--to", "back"],
     &["log"],
     &["log", "--json"],
     &["log", "--events"],

@@ -12,10 +12,16 @@ pub(super) struct Progress {
     terminal: bool,
     files: AtomicU64,
     of: AtomicU64,
+    /// What is done with what is planned.
+    doing: &'static str,
 }
 
 impl Progress {
     pub(super) fn new() -> Self {
+        Self::of("fetch")
+    }
+
+    pub(super) fn of(doing: &'static str) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let bar = ProgressBar::no_length();
         if terminal {
@@ -29,6 +35,7 @@ impl Progress {
             terminal,
             files: AtomicU64::new(0),
             of: AtomicU64::new(0),
+            doing,
         }
     }
 
@@ -76,7 +83,8 @@ impl Reporter for Progress {
                 self.bar.set_position(0);
                 if !self.terminal && *objects > 0 {
                     self.line(&format!(
-                        "{objects} objects to fetch, {}",
+                        "{objects} objects to {}, {}",
+                        self.doing,
                         report::bytes(*bytes)
                     ));
                 }

@@ -27,25 +27,7 @@ pub(super) struct View {
 
 impl View {
     pub(super) fn open(context: &Context, store: &StoreArg) -> Result<Self> {
-        let (dir, config) = match &store.store {
-            Some(dir) => (dir.clone(), None),
-            None => {
-                let config = read_config(context)?;
-                (config.store.path.clone(), Some(config))
-            }
-        };
-        let reader = Store::open_read(&dir)?;
-        if let Some(wanted) = config.as_ref().and_then(|c| c.store.id.as_ref())
-            && *wanted != reader.marker().id
-        {
-            let what = format!(
-                "the store at {} is another one: it is {}, the configuration says {wanted}",
-                dir.display(),
-                reader.marker().id
-            );
-            return Err(Error::new(Kind::Store, what)
-                .hint("is the right drive plugged in? A clone or a replacement: `offsite init --rebind`. `--store DIR` reads any store as it is"));
-        }
+        let (reader, config) = open_store(context, store)?;
         Ok(Self {
             catalogue: Catalogue::open_read(&reader.catalogue_path())?,
             reader,
@@ -57,14 +39,43 @@ impl View {
     /// an empty one.
     pub(super) fn has(&self, source: Option<&SourceName>) -> Result<()> {
         let Some(wanted) = source else { return Ok(()) };
-        let known = self.catalogue.sources()?;
-        if known.iter().any(|row| row.name == *wanted) {
-            return Ok(());
-        }
-        let names: Vec<&str> = known.iter().map(|row| row.name.as_str()).collect();
-        let what = format!("there is no source {wanted} in this store");
-        Err(Error::new(Kind::Usage, what).hint(format!("it has: {}", names.join(", "))))
+        has(&self.catalogue, wanted)
     }
+}
+
+/// The store to read: the one that the owner named, or the configured one.
+pub(super) fn open_store(context: &Context, store: &StoreArg) -> Result<(Reader, Option<Config>)> {
+    let (dir, config) = match &store.store {
+        Some(dir) => (dir.clone(), None),
+        None => {
+            let config = read_config(context)?;
+            (config.store.path.clone(), Some(config))
+        }
+    };
+    let reader = Store::open_read(&dir)?;
+    if let Some(wanted) = config.as_ref().and_then(|c| c.store.id.as_ref())
+        && *wanted != reader.marker().id
+    {
+        let what = format!(
+            "the store at {} is another one: it is {}, the configuration says {wanted}",
+            dir.display(),
+            reader.marker().id
+        );
+        return Err(Error::new(Kind::Store, what)
+            .hint("is the right drive plugged in? A clone or a replacement: `offsite init --rebind`. `--store DIR` reads any store as it is"));
+    }
+    Ok((reader, config))
+}
+
+/// Whether the catalogue knows the source.
+pub(super) fn has(catalogue: &Catalogue, wanted: &SourceName) -> Result<()> {
+    let known = catalogue.sources()?;
+    if known.iter().any(|row| row.name == *wanted) {
+        return Ok(());
+    }
+    let names: Vec<&str> = known.iter().map(|row| row.name.as_str()).collect();
+    let what = format!("there is no source {wanted} in this store");
+    Err(Error::new(Kind::Usage, what).hint(format!("it has: {}", names.join(", "))))
 }
 
 /// From when on something is a finding, as the configuration says.

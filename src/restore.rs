@@ -1,0 +1,300 @@
+//! Verified copies out of the store. It is read only: nothing here writes to it.
+//!
+//! A file is delivered if its bytes have the SHA-256 that was recorded when they came from the
+//! bucket. One that has other bytes, or is not there, is never delivered: the same bytes under
+//! another name on the drive take its place, or it is named, with the version before it that is whole.
+
+mod choice;
+mod others;
+mod set;
+
+pub use choice::{Choice, Keys};
+pub use set::{Missing, Picked, is_of, newest_set};
+
+use crate::catalogue::Catalogue;
+use crate::error::{Error, Kind, Result};
+use crate::object::{ObjectKey, Sha256, SourceName, State, StoredVersion};
+use crate::outcome::{Event, Reporter, Stop};
+use crate::store::names::{self, Spelling};
+use crate::store::{Bringing, Found, MARKER, Reader, Target, Unbrought, Wanted};
+
+/// A whole number of blocks of this length is what a file takes on most file systems.
+const BLOCK: u64 = 4096;
+
+/// What is restored, from where, to where.
+pub struct Restore<'r> {
+    /// The store.
+    pub reader: &'r Reader,
+    /// What it has.
+    pub catalogue: &'r Catalogue,
+    /// Which versions.
+    pub choice: &'r Choice<'r>,
+    /// Where to.
+    pub target: &'r Target,
+    /// Whether each source has a folder of its own there.
+    pub folders: bool,
+    /// Take the place of other files.
+    pub force: bool,
+    /// The owner's wish to end.
+    pub stop: &'r Stop,
+    /// Hears how it goes on.
+    pub reporter: &'r dyn Reporter,
+}
+
+/// What there is to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Files that were chosen.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Bytes that are to be written, as files take them up.
+    pub room: u64,
+}
+
+/// One file that was chosen.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// The version.
+    pub version: StoredVersion,
+    /// Where it goes, relative to the folder.
+    pub to: String,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of a file.
+#[derive(Clone, Debug)]
+pub enum Fate {
+    /// Nothing yet: the owner only looks.
+    Chosen,
+    /// It is there, proven.
+    Restored,
+    /// It was there already.
+    There,
+    /// It is not there: why.
+    Refused(String),
+    /// Another file stands there: what. `force` would take its place.
+    Differs(String),
+    /// The bucket showed it then, and the drive never had its bytes.
+    Unheld,
+    /// The copy is damaged: how, and the version before it that is whole, if one is.
+    Damaged(String, Option<Box<StoredVersion>>),
+}
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sum {
+    /// Files restored.
+    pub restored: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files that were there already.
+    pub there: u64,
+    /// Files that the copy does not have as they were.
+    pub damaged: u64,
+    /// Files that are not there for other reasons.
+    pub refused: u64,
+    /// Whether the owner ended it before it was through.
+    pub interrupted: bool,
+}
+
+impl Restore<'_> {
+    /// What there is to do, without doing it; `each` hears of every file.
+    pub fn plan(&self, each: &mut dyn FnMut(&Item) -> Result<()>) -> Result<Plan> {
+        let mut plan = Plan::default();
+        self.choice.each(self.catalogue, &mut |version| {
+            let fate = match is_held(&version) {
+                true => Fate::Chosen,
+                false => Fate::Unheld,
+            };
+            let to = self.name(&version)?;
+            plan.files += 1;
+            if matches!(fate, Fate::Chosen) {
+                let bytes = version.identity.size;
+                plan.bytes += bytes;
+                if self.target.bytes(&to) != Some(bytes) {
+                    plan.room += bytes.div_ceil(BLOCK) * BLOCK;
+                }
+            }
+            each(&Item { version, to, fate })
+        })?;
+        Ok(plan)
+    }
+
+    /// Whether there is room for all of it.
+    pub fn check_room(&self, plan: &Plan) -> Result<()> {
+        let room = self.target.room()?;
+        let Some(short @ 1..) = plan.room.checked_sub(room) else {
+            return Ok(());
+        };
+        let size = |bytes: u64| bytesize::ByteSize(bytes).display().iec().to_string();
+        let what = format!(
+            "{} has not room enough: {} are needed, {} are free, {} are missing",
+            self.target.path().display(),
+            size(plan.room),
+            size(room),
+            size(short)
+        );
+        Err(Error::new(Kind::Run, what)
+            .hint("name a folder on a larger drive, or restore in parts"))
+    }
+
+    /// Does it; `each` hears what became of every file.
+    ///
+    /// # Errors
+    /// Where nothing more can be restored: the drive went away, or the folder cannot take more.
+    pub fn run(&self, plan: &Plan, each: &mut dyn FnMut(&Item) -> Result<()>) -> Result<Sum> {
+        self.reporter.report(&Event::Planned {
+            objects: plan.files,
+            bytes: plan.bytes,
+        });
+        let mut sum = Sum::default();
+        self.choice.each(self.catalogue, &mut |version| {
+            if sum.interrupted || self.stop.requested() {
+                sum.interrupted = true;
+                return Ok(());
+            }
+            let to = self.name(&version)?;
+            let Some(fate) = self.restore(&version, &to)? else {
+                sum.interrupted = true;
+                return Ok(());
+            };
+            self.reporter.report(&Event::Finished(&version.key));
+            match fate {
+                Fate::Restored => {
+                    sum.restored += 1;
+                    sum.bytes += version.identity.size;
+                }
+                Fate::There => sum.there += 1,
+                Fate::Damaged(..) => sum.damaged += 1,
+                Fate::Chosen | Fate::Unheld | Fate::Differs(_) | Fate::Refused(_) => {
+                    sum.refused += 1;
+                }
+            }
+            each(&Item { version, to, fate })
+        })?;
+        self.target.finish()?;
+        Ok(sum)
+    }
+
+    /// Restores one file; none where the owner wished for an end.
+    fn restore(&self, version: &StoredVersion, to: &str) -> Result<Option<Fate>> {
+        let (Some(path), Some(sha256), true) = (&version.path, version.sha256, is_held(version))
+        else {
+            return Ok(Some(Fate::Unheld));
+        };
+        let wanted = Wanted {
+            path: to,
+            bytes: version.identity.size,
+            sha256,
+            modified: version.identity.last_modified,
+        };
+        match self.target.found(&wanted) {
+            Found::Same => {
+                self.reporter.report(&Event::Bytes(wanted.bytes));
+                return Ok(Some(Fate::There));
+            }
+            Found::Other(what) if !self.force => return Ok(Some(Fate::Differs(what))),
+            Found::Other(_) | Found::Nothing => {}
+        }
+        let why = match self.bring(path, &wanted) {
+            Err(Unbrought::Rotten(why)) => why,
+            brought => return end(brought),
+        };
+        self.still_there()?;
+        for other in self.same_bytes(version, sha256)? {
+            match self.bring(&other, &wanted) {
+                Err(Unbrought::Rotten(_)) => {}
+                brought => return end(brought),
+            }
+        }
+        let before = self.whole_before(version)?.map(Box::new);
+        Ok(Some(Fate::Damaged(why, before)))
+    }
+
+    fn bring(&self, path: &str, wanted: &Wanted<'_>) -> Result<(), Unbrought> {
+        let from = match self.reader.stat(path) {
+            Ok(Some(_)) => self.reader.open(path),
+            Ok(None) => return Err(Unbrought::Rotten("the file is missing".to_owned())),
+            Err(error) => Err(error),
+        };
+        let from = from.map_err(|error| Unbrought::Rotten(error.to_string()))?;
+        let how = Bringing {
+            replace: self.force,
+            stop: self.stop,
+            each: &|bytes| self.reporter.report(&Event::Bytes(bytes)),
+        };
+        self.target.bring(from, wanted, &how)
+    }
+
+    /// A drive that was pulled out has no files, and is not damaged.
+    fn still_there(&self) -> Result<()> {
+        match self.reader.stat(MARKER) {
+            Ok(Some(_)) => Ok(()),
+            _ => {
+                let what = format!("the store {} went away", self.reader.path().display());
+                Err(Error::new(Kind::Store, what)
+                    .hint("plug it in, mount it, and run the same command again: it goes on"))
+            }
+        }
+    }
+
+    /// Where a version goes: by the name that its key has in `latest/`.
+    fn name(&self, version: &StoredVersion) -> Result<String> {
+        let source = SourceName::new(version.source.as_str())?;
+        let below = below_latest(version);
+        let standing = match below {
+            Some(_) => None,
+            None => self.catalogue.latest_of(&source, version.key.as_str())?,
+        };
+        let standing = standing.and_then(|known| known.path);
+        let path = match below.or(standing.as_deref()) {
+            // The catalogue may come from anybody's drive.
+            Some(path) if is_name_of(path, &version.key) => path.to_owned(),
+            _ => {
+                let spelling = Spelling {
+                    shadowed: self.catalogue.is_folder(&source, &version.key)?,
+                    ..Spelling::default()
+                };
+                names::latest(self.reader.marker().naming, &version.key, &spelling)
+            }
+        };
+        let name = path.strip_prefix("latest/").unwrap_or(&path);
+        Ok(match self.folders {
+            true => format!("{source}/{name}"),
+            false => name.to_owned(),
+        })
+    }
+}
+
+/// What bringing a file came to, where the copy is not to blame.
+fn end(brought: Result<(), Unbrought>) -> Result<Option<Fate>> {
+    match brought {
+        Ok(()) => Ok(Some(Fate::Restored)),
+        Err(Unbrought::Refused(why) | Unbrought::Rotten(why)) => Ok(Some(Fate::Refused(why))),
+        Err(Unbrought::Target(error)) => Err(error),
+        Err(Unbrought::Interrupted) => Ok(None),
+    }
+}
+
+/// Whether the drive has the bytes, as far as the catalogue says.
+fn is_held(version: &StoredVersion) -> bool {
+    matches!(version.state, State::Stored | State::Held) && version.path.is_some()
+}
+
+/// The version's path below its source's folder, if it stands in `latest/`.
+fn below_latest(version: &StoredVersion) -> Option<&str> {
+    let (_, path) = version.path.as_deref()?.split_once('/')?;
+    path.starts_with("latest/").then_some(path)
+}
+
+fn is_name_of(path: &str, key: &ObjectKey) -> bool {
+    path.starts_with("latest/") && names::key_of(path).is_ok_and(|of| of == *key)
+}
+
+/// Whether these are the first digits of `sha256`, and enough of them to mean it.
+fn begins(sha256: Option<Sha256>, digits: &str) -> bool {
+    const FEWEST: usize = 8;
+    digits.len() >= FEWEST && sha256.is_some_and(|d| d.to_string().starts_with(digits))
+}
