@@ -3,7 +3,8 @@
 
 use crate::catalogue::Catalogue;
 use crate::error::{Kind, Result};
-use crate::store::Reader;
+use crate::object::{Clock, JournalPosition, Sha256};
+use crate::store::{Area, Reader};
 
 /// The catalogue of the store, opened to read, where it says what the journals say; else one made
 /// from them ([`from_journals`]), and `why` hears why.
@@ -19,12 +20,29 @@ pub fn catalogue_of(reader: &Reader, why: &mut dyn FnMut(&str)) -> Result<Catalo
     from_journals(reader)
 }
 
-/// A catalogue in the temporary folder, made from the journals of the drive.
+/// A catalogue in the temporary folder, made from the journals of the drive; of files that these do
+/// not know, from `SHA256SUMS`.
 pub fn from_journals(reader: &Reader) -> Result<Catalogue> {
     let mut catalogue = Catalogue::temporary()?;
-    for source in reader.sources()? {
+    let now = Clock::System.now();
+    for source in reader.remains()? {
         catalogue.ensure_source(&source, "", "")?;
         reader.replay(&source, &mut |placed| catalogue.record(placed))?;
+        let mut after = catalogue.position(&source)?.unwrap_or(JournalPosition {
+            source: source.clone(),
+            run: 1,
+            offset: 0,
+            head: Sha256([0; 32]),
+        });
+        for area in [Area::Latest, Area::History] {
+            after = reader.vouched(area, after, now, &mut |path, placed| match catalogue
+                .at_path(&source, path)?
+                .is_empty()
+            {
+                true => catalogue.record(placed),
+                false => Ok(()),
+            })?;
+        }
     }
     Ok(catalogue)
 }

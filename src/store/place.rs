@@ -142,6 +142,11 @@ impl Placed {
             records: group.records,
         }
     }
+
+    /// What the drive says where its journal says nothing.
+    pub(super) fn said(records: Vec<Record>, position: JournalPosition) -> Self {
+        Self { records, position }
+    }
 }
 
 impl Durable for Placed {

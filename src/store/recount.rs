@@ -3,11 +3,11 @@
 
 use super::dir::{Dir, Stands};
 use super::names;
-use super::place::SourceStore;
-use super::reader::Area;
+use super::place::{Placed, SourceStore};
+use super::reader::{Area, Reader};
 use super::sums::{self, file_of};
 use crate::error::{Error, Result};
-use crate::object::{Sha256, Timestamp};
+use crate::object::{Fact, Identity, JournalPosition, Record, Sha256, Timestamp};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 
@@ -36,21 +36,7 @@ pub enum SumsLine {
 impl SourceStore {
     /// An area's sums to read, comments left out; none where there are none.
     pub fn sums(&self, area: Area) -> Result<Option<SumsReader>> {
-        let dir = self.drive.dir.clone();
-        let Some(name) = name_of(area) else {
-            return Ok(None);
-        };
-        if dir.bytes(name)?.is_none() {
-            return Ok(None);
-        }
-        let file = BufReader::new(dir.read(name)?);
-        Ok(Some(SumsReader {
-            dir,
-            area,
-            name,
-            file,
-            at: 0,
-        }))
+        SumsReader::open(&self.drive.dir, area)
     }
 
     /// Whether the line that begins at `at` is that of `path`.
@@ -76,11 +62,61 @@ impl SourceStore {
     /// What the drive tells of the file at `path`: its length, and the bucket's time as its name
     /// in `history/` has it, else when it was last written.
     pub fn told_of(&self, path: &str) -> Result<Option<(u64, Timestamp)>> {
-        let Some(Stands::File { bytes, mtime }) = self.drive.dir.stat(path)? else {
-            return Ok(None);
+        told_of(&self.drive.dir, path)
+    }
+}
+
+fn told_of(dir: &Dir, path: &str) -> Result<Option<(u64, Timestamp)>> {
+    let Some(Stands::File { bytes, mtime }) = dir.stat(path)? else {
+        return Ok(None);
+    };
+    let written = Timestamp::from_second(mtime).unwrap_or_default();
+    Ok(Some((bytes, names::time_of(path).unwrap_or(written))))
+}
+
+impl Reader {
+    /// Hands every file of an area's sums that is there to `each`, as if the journal went on behind
+    /// `after` with it: for a catalogue of a drive that has lost its journal. Nothing is written, and
+    /// no file is read; whoever delivers it does.
+    pub fn vouched(
+        &self,
+        area: Area,
+        mut after: JournalPosition,
+        now: Timestamp,
+        each: &mut dyn FnMut(&str, &Placed) -> Result<()>,
+    ) -> Result<JournalPosition> {
+        let dir = self.dir.sub(after.source.as_str())?;
+        let Some(mut lines) = SumsReader::open(&dir, area)? else {
+            return Ok(after);
         };
-        let written = Timestamp::from_second(mtime).unwrap_or_default();
-        Ok(Some((bytes, names::time_of(path).unwrap_or(written))))
+        while let Some(line) = lines.next_line()? {
+            let SumsLine::File { at, path, sha256 } = line else {
+                continue;
+            };
+            let (Ok(key), Ok(Some((size, last_modified)))) =
+                (names::key_of(&path), told_of(&dir, &path))
+            else {
+                continue;
+            };
+            let fact = Fact::Adopted {
+                key,
+                identity: Identity {
+                    version_id: None,
+                    etag: String::new(),
+                    size,
+                    last_modified,
+                },
+                sha256,
+                path: path.clone(),
+                sums_at: at,
+                names: Vec::new(),
+                at: now,
+            };
+            after.offset += 1;
+            let placed = Placed::said(vec![Record::Fact(fact)], after.clone());
+            each(&path, &placed)?;
+        }
+        Ok(after)
     }
 }
 
@@ -95,6 +131,24 @@ pub struct SumsReader {
 }
 
 impl SumsReader {
+    fn open(dir: &Dir, area: Area) -> Result<Option<Self>> {
+        let dir = dir.clone();
+        let Some(name) = name_of(area) else {
+            return Ok(None);
+        };
+        if dir.bytes(name)?.is_none() {
+            return Ok(None);
+        }
+        let file = BufReader::new(dir.read(name)?);
+        Ok(Some(Self {
+            dir,
+            area,
+            name,
+            file,
+            at: 0,
+        }))
+    }
+
     /// The file's name in the source's folder.
     pub fn name(&self) -> &'static str {
         self.name

@@ -195,6 +195,28 @@ fn a_catalogue_that_is_gone_damaged_or_stale_keeps_nothing_from_coming() {
     }
 }
 
+/// Neither catalogue nor journal: `SHA256SUMS` says what the files are.
+#[test]
+fn without_catalogue_and_journal_the_sums_are_believed_as_far_as_they_fit() {
+    let nights = three_nights();
+    fs::remove_file(nights.store.path.join("catalogue.db")).unwrap();
+    fs::remove_dir_all(nights.shelf().join("journal")).unwrap();
+    let wanted = Files::from([
+        ("daily.age".to_owned(), b"third!".to_vec()),
+        ("other.age".to_owned(), b"otherX".to_vec()),
+    ]);
+    restore(&nights, "all", &["**"]).exits(0);
+    same(&keys_in(&folder(&nights, "all")), &wanted, "all");
+    let second = sha256(b"second").to_string();
+    restore(&nights, "old", &["daily.age", "--version", &second]).exits(0);
+    assert_eq!(keys_in(&folder(&nights, "old"))["daily.age"], b"second");
+    fs::write(nights.shelf().join("latest/daily.age"), "thirD!").unwrap();
+    restore(&nights, "rot", &["**"])
+        .exits(7)
+        .says(&["DAMAGED daily.age"]);
+    assert!(!keys_in(&folder(&nights, "rot")).contains_key("daily.age"));
+}
+
 /// A line of the journal was changed and the catalogue is gone: what the line says of the bytes is
 /// believed only if they fit.
 #[test]
