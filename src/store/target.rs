@@ -357,6 +357,34 @@ mod tests {
         assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0);
     }
 
+    /// What a run that was killed left is not gone on with, and an end that was wished for leaves nothing.
+    #[test]
+    fn an_end_leaves_nothing_and_what_was_left_goes() {
+        let (temp, reader) = scene();
+        let out = temp.path().join("out");
+        let target = Target::open(&out, &reader, true).unwrap();
+        let stop = Stop::default();
+        stop.request();
+        let how = Bringing {
+            replace: false,
+            stop: &stop,
+            each: &|_| {},
+        };
+        let brought = target.bring(reader.open("from").unwrap(), &wanted("a"), &how);
+        assert!(
+            matches!(brought, Err(Unbrought::Interrupted)),
+            "{brought:?}"
+        );
+        assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0);
+
+        let left = format!("%restoring-{}", hash::of(&[b"a"]).short());
+        std::fs::write(out.join(left), "longer than the file").unwrap();
+        bring(&target, &reader, &wanted("a"), false).unwrap();
+        let names = std::fs::read_dir(&out).unwrap();
+        let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["a"]);
+    }
+
     #[test]
     fn no_path_and_no_link_leads_out_of_the_folder() {
         let (temp, reader) = scene();

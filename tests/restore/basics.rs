@@ -1,8 +1,10 @@
 //! What the options say.
 
 use crate::support::Nights;
+use crate::support::program::each_file;
 use crate::{bucket, folder, keys_in, restore, same};
 use offsite::object::{SourceName, Timestamp};
+use offsite::store::Area;
 use serde_json::Value;
 use std::fs;
 
@@ -199,6 +201,28 @@ fn what_the_drive_never_had_is_said() {
         .says(&["NOT RESTORED denied.age: the drive does not have it"]);
     assert_eq!(keys_in(&folder(&nights, "then"))["good.age"], b"good");
     restore(&nights, "dry", &["**", "--at", &now, "--dry-run"]).exits(3);
+}
+
+/// Where the drive had to spell a name otherwise, the file comes back by that name.
+#[test]
+fn names_are_those_in_latest() {
+    let mut nights = Nights::portable();
+    for key in [
+        "README", "Readme", "a:b", "\u{c9}", "\u{e9}", "docs", "DOCS/x",
+    ] {
+        nights.bucket.put(key, key);
+    }
+    nights.night();
+    restore(&nights, "all", &["**"]).exits(0);
+    let mut names = Vec::new();
+    each_file(&folder(&nights, "all"), &mut |path, _| {
+        let below = path.strip_prefix(folder(&nights, "all")).unwrap();
+        names.push(format!("latest/{}", below.display()));
+    });
+    names.sort();
+    assert_eq!(names, nights.paths(Area::Latest));
+    let plain = names.iter().filter(|name| !name.contains('%'));
+    assert!(plain.count() < names.len() - 2, "{names:?}");
 }
 
 /// On a drive that is too small nothing is begun.
