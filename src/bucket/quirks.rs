@@ -22,7 +22,7 @@ pub struct Quirk {
 }
 
 /// Every quirk that is known, those first that cost something.
-pub const QUIRKS: [Quirk; 17] = [
+pub const QUIRKS: [Quirk; 18] = [
     Quirk {
         what: "refuses `x-amz-checksum-mode`: 400 InvalidArgument or 501 NotImplemented",
         seen: "400: Backblaze B2 (vatesfr/xen-orchestra#8358, diced/zipline#746); 501: \
@@ -128,6 +128,11 @@ pub const QUIRKS: [Quirk; 17] = [
         seen: "SeaweedFS 4.48, here",
         so: "length and time tell such a version; where its ETag is refused, a HEAD tells the right \
              one",
+    },
+    Quirk {
+        what: "tells another time for a version whose lock was changed",
+        seen: "SeaweedFS 4.48, here",
+        so: "of a version with an id only another ETag or length is said (`version-altered`)",
     },
 ];
 

@@ -75,16 +75,13 @@ pub(super) fn plan_versions(page: &[Listed], known: &HashMap<ObjectKey, Vec<Know
     plan
 }
 
-/// Whether a version that has an id is told to be another than it was. Versions without one are told
-/// apart by what is told of them.
+/// Whether a version that has an id is told to have other bytes than it had. Its time says nothing:
+/// SeaweedFS tells another one when its lock changes. Versions without an id are told apart by what is
+/// told of them.
 fn is_altered(known: &Identity, listed: &Identity) -> bool {
-    let without_id = |identity: &Identity| Identity {
-        version_id: None,
-        ..identity.clone()
-    };
     known.version_id.is_some()
         && known.version_id == listed.version_id
-        && !without_id(known).is(&without_id(listed))
+        && (&known.etag, known.size) != (&listed.etag, listed.size)
 }
 
 /// Whether `old` was the version `null` of its key, and is another than `now`.
@@ -191,6 +188,29 @@ mod tests {
     use super::*;
     use crate::object::{Identity, from_ms};
     use proptest::prelude::*;
+
+    #[test]
+    fn a_version_is_altered_when_its_bytes_cannot_be_the_same() {
+        let told = |etag: &str, size: u64, at: i64, id: Option<&str>| Identity {
+            version_id: id.map(str::to_owned),
+            etag: etag.to_owned(),
+            size,
+            last_modified: from_ms(at),
+        };
+        let known = told("e", 1, 1, Some("v"));
+        for (listed, altered) in [
+            (told("e", 1, 1, Some("v")), false),
+            (told("e", 1, 9, Some("v")), false),
+            (told("f", 1, 1, Some("v")), true),
+            (told("e", 2, 1, Some("v")), true),
+            (told("f", 2, 1, Some("w")), false),
+            (told("f", 2, 1, None), false),
+        ] {
+            assert_eq!(is_altered(&known, &listed), altered, "{listed:?}");
+        }
+        let unnamed = told("e", 1, 1, None);
+        assert!(!is_altered(&unnamed, &told("f", 2, 1, None)));
+    }
 
     fn identity(n: u64) -> Identity {
         Identity {

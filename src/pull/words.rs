@@ -386,7 +386,7 @@ impl Frame<'_> {
         let some: Vec<String> = keys.iter().take(3).map(ToString::to_string).collect();
         let advice = Advice {
             what: format!(
-                "the bucket tells another ETag, length or time of versions that it told before, of {} at least, such as {}",
+                "the bucket tells another ETag or length of versions that it told before, of {} at least, such as {}",
                 many(keys.len() as u64, "a key", "keys"),
                 some.join(", "),
             ),
