@@ -124,13 +124,14 @@ impl Pull {
         let (start, arrivals) = (self.start(command), Arrivals::new(self.source.encryption));
         let mut group = Group::new(shelf, &self.clock, &*self.reporter, start, arrivals)?;
         group.demands = self.source.demands.clone();
+        // Before the run: after it the drive may be another one.
+        clock::say(&mut group)?;
         let result = work(&mut group);
         group.counts.requests = self.bucket.requests() - before;
         let ahead = self.bucket.clock_ahead();
         if ahead.abs() > CLOCK_OFF {
             group.finding(|frame| frame.clock(ahead))?;
         }
-        clock::say(&mut group)?;
         if let Some((least, objects, key)) = group.weaker.take() {
             group.finding(|frame| frame.weaker_evidence(least, objects, &key))?;
         }
