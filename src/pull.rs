@@ -128,15 +128,9 @@ impl Pull {
         clock::say(&mut group)?;
         let result = work(&mut group);
         group.counts.requests = self.bucket.requests() - before;
-        let ahead = self.bucket.clock_ahead();
-        if ahead.abs() > CLOCK_OFF {
-            group.finding(|frame| frame.clock(ahead))?;
-        }
-        if let Some((least, objects, key)) = group.weaker.take() {
-            group.finding(|frame| frame.weaker_evidence(least, objects, &key))?;
-        }
-        if let Some(key) = self.bucket.belied() {
-            group.finding(|frame| frame.opaque_etags(key))?;
+        // Saying reads what was said before, and the drive may be another one by now.
+        if result.is_ok() || group.shelf().store().still_there().is_ok() {
+            self.say_what_showed(&mut group)?;
         }
         if result.is_ok() {
             group.say_the_rest()?;
@@ -165,6 +159,21 @@ impl Pull {
             open_alarms: shelf.catalogue().open_alarms()?,
             head: shelf.head().head,
         })
+    }
+
+    /// Says what showed on the way, however far the run came.
+    fn say_what_showed(&self, group: &mut Group<'_, '_>) -> Result<()> {
+        let ahead = self.bucket.clock_ahead();
+        if ahead.abs() > CLOCK_OFF {
+            group.finding(|frame| frame.clock(ahead))?;
+        }
+        if let Some((least, objects, key)) = group.weaker.take() {
+            group.finding(|frame| frame.weaker_evidence(least, objects, &key))?;
+        }
+        if let Some(key) = self.bucket.belied() {
+            group.finding(|frame| frame.opaque_etags(key))?;
+        }
+        Ok(())
     }
 
     /// Lists and plans, and hands each planned change to `each`; fetches and records nothing.

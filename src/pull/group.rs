@@ -2,6 +2,7 @@
 //! sync a file is what makes careful tools slow.
 
 mod back;
+mod findings;
 
 use super::arrivals::Arrivals;
 use super::decide::{Decision, decide, held_already};
@@ -9,15 +10,14 @@ use super::locks::Broken;
 use super::older::Olders;
 use super::transfer::Fetched;
 use super::vanished::Vanished;
-use super::words::{self, Frame};
-use crate::catalogue::FindingRow;
+use super::words;
 use crate::config::Demands;
 use crate::digest::{Contradiction, Verified};
 use crate::error::{Error, Kind, Result};
 use crate::home::{Shelf, standing_of};
 use crate::object::{
-    Change, Clock, EvidenceClass, Fact, FindingRecord, InBucket, NameClaim, ObjectKey, RunCounts,
-    RunStart, Sha256, State, Timestamp,
+    Change, Clock, EvidenceClass, Fact, InBucket, NameClaim, ObjectKey, RunCounts, RunStart,
+    Sha256, State, Timestamp,
 };
 use crate::outcome::{Event, Reporter};
 use crate::store::Entry;
@@ -164,63 +164,6 @@ impl<'a, 'h> Group<'a, 'h> {
             true => self.commit(),
             false => Ok(()),
         }
-    }
-
-    /// Adds a finding, made with the next free number, unless one like it is open.
-    pub(super) fn finding(&mut self, make: impl FnOnce(&Frame<'_>) -> FindingRecord) -> Result<()> {
-        let finding = self.framed(make);
-        if !self
-            .shelf
-            .catalogue()
-            .is_open(self.shelf.name(), &finding)?
-        {
-            self.next_finding += 1;
-            self.push(Entry::Fact(Fact::Finding(finding)), 0);
-        }
-        Ok(())
-    }
-
-    /// As [`Group::finding`], of what happened tonight and is not found again: said whatever is open, but
-    /// in the very same words.
-    pub(super) fn finding_of_tonight(
-        &mut self,
-        make: impl FnOnce(&Frame<'_>) -> FindingRecord,
-    ) -> Result<()> {
-        let finding = self.framed(make);
-        let same = |row: &FindingRow| row.ack.is_none() && is_same(&row.finding, &finding);
-        if !self.found(&finding.kind)?.iter().any(same) {
-            self.next_finding += 1;
-            self.push(Entry::Fact(Fact::Finding(finding)), 0);
-        }
-        Ok(())
-    }
-
-    /// As [`Group::finding`], of what is found again in every night: not once the owner has acknowledged
-    /// it, until there is more of it.
-    pub(super) fn finding_that_stays(
-        &mut self,
-        make: impl FnOnce(&Frame<'_>) -> FindingRecord,
-    ) -> Result<()> {
-        let finding = self.framed(make);
-        let seen = |row: &FindingRow| row.ack.is_some() && is_same(&row.finding, &finding);
-        match self.found(&finding.kind)?.iter().any(seen) {
-            true => Ok(()),
-            false => self.finding(|_| finding),
-        }
-    }
-
-    fn framed(&self, make: impl FnOnce(&Frame<'_>) -> FindingRecord) -> FindingRecord {
-        let source = self.shelf.name().to_string();
-        make(&Frame {
-            source: &source,
-            number: self.next_finding,
-            at: self.clock.now(),
-        })
-    }
-
-    /// What was found of this kind, ever.
-    fn found(&self, kind: &str) -> Result<Vec<FindingRow>> {
-        self.shelf.catalogue().findings_of(self.shelf.name(), kind)
     }
 
     /// Whether all that was taken is recorded.
@@ -475,13 +418,6 @@ impl<'a, 'h> Group<'a, 'h> {
             self.first_failure = Some(error);
         }
     }
-}
-
-/// Whether two findings say the same of the same.
-fn is_same(one: &FindingRecord, other: &FindingRecord) -> bool {
-    one.key == other.key
-        && one.advice.what == other.advice.what
-        && one.advice.evidence == other.advice.evidence
 }
 
 fn touch(verified: &Verified, path: String, at: crate::object::Timestamp) -> Fact {

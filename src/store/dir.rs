@@ -127,6 +127,11 @@ impl Dir {
         Ok((fd, name))
     }
 
+    /// The same, or that this could not be done: `what`.
+    fn parent_for<'a>(&self, what: &str, rel: &'a str) -> Result<(OwnedFd, &'a str)> {
+        self.parent_of(rel).map_err(|e| self.fail(what, rel, e))
+    }
+
     fn fail(&self, what: &str, rel: &str, errno: Errno) -> Error {
         let path = self.path.join(rel);
         match errno {
@@ -256,24 +261,16 @@ impl Dir {
 
     /// Renames `from` to `to`, over what stands there.
     pub(super) fn rename(&self, from: &str, to: &str) -> Result<()> {
-        let (a, old) = self
-            .parent_of(from)
-            .map_err(|e| self.fail("rename", from, e))?;
-        let (b, new) = self
-            .parent_of(to)
-            .map_err(|e| self.fail("rename to", to, e))?;
+        let (a, old) = self.parent_for("rename", from)?;
+        let (b, new) = self.parent_for("rename to", to)?;
         fs::renameat(&a, old, &b, new).map_err(|e| self.fail("rename to", to, e))
     }
 
     /// Renames `from` to `to`, where nothing may stand. Where the file system has no such rename, by
     /// a second name; where it has no second names, after a look.
     pub(super) fn rename_new(&self, from: &str, to: &str) -> Result<()> {
-        let (a, old) = self
-            .parent_of(from)
-            .map_err(|e| self.fail("rename", from, e))?;
-        let (b, new) = self
-            .parent_of(to)
-            .map_err(|e| self.fail("rename to", to, e))?;
+        let (a, old) = self.parent_for("rename", from)?;
+        let (b, new) = self.parent_for("rename to", to)?;
         match fs::renameat_with(&a, old, &b, new, RenameFlags::NOREPLACE) {
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
             renamed => return renamed.map_err(|e| self.fail("rename to", to, e)),
