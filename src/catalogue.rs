@@ -10,6 +10,7 @@
 
 mod apply;
 mod backup;
+mod care;
 mod check;
 mod diary;
 mod known;
@@ -27,6 +28,7 @@ mod series;
 mod tests;
 
 pub use backup::Mark;
+pub use care::DrillRow;
 pub use lives::{Entry, Lived, What};
 pub use locks::{LockTurn, Locked};
 pub use open::{JournalMode, no_catalogue};

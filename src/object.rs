@@ -15,8 +15,9 @@ pub use key::{ObjectKey, SourceName, deceives, printable};
 pub use key_print::KeyPrint;
 pub use lock::{BucketLock, DefaultLock, Lock, LockMode, Retention};
 pub use record::{
-    Ack, Advice, Displaced, Durable, EventRecord, Fact, FindingRecord, JournalPosition, Moved,
-    NameClaim, PlaceRecord, Record, RunCounts, RunEnd, RunStart, Severity,
+    Ack, Advice, Displaced, Drilled, Durable, EventRecord, Fact, FindingRecord, Followed,
+    JournalPosition, Moved, NameClaim, PlaceRecord, Record, RunCounts, RunEnd, RunStart, Scrubbed,
+    Severity,
 };
 pub use version::{
     Answer, EvidenceClass, Identity, InBucket, Listed, Marker, Proof, Sha256, State, StoredVersion,

@@ -14,13 +14,14 @@ const APPLICATION_ID: i64 = 0x6f66_6673;
 
 /// What turns the schema of version n (the position here) into that of n + 1. A released entry
 /// is never changed.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("schema.sql"),
     include_str!("keys.sql"),
     include_str!("listing.sql"),
     include_str!("content.sql"),
     include_str!("watch.sql"),
     include_str!("lock.sql"),
+    include_str!("care.sql"),
 ];
 
 /// How long to wait for another program that has the file locked.

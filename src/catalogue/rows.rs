@@ -161,7 +161,7 @@ pub(super) fn maybe_count(row: &Row<'_>, at: usize) -> Result<Option<u64>> {
     }
 }
 
-fn time(row: &Row<'_>, at: usize) -> Result<Timestamp> {
+pub(super) fn time(row: &Row<'_>, at: usize) -> Result<Timestamp> {
     row.get(at).map(from_ms)
 }
 

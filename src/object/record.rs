@@ -245,12 +245,68 @@ pub enum Fact {
         /// Our clock.
         at: Timestamp,
     },
+    /// What a scrub found.
+    Scrubbed(Scrubbed),
+    /// A restore was rehearsed.
+    Drilled(Drilled),
+    /// In a mirror: up to here it has what the journal of the other store says.
+    Followed(Followed),
     /// Something that happened, worth a line in `log --events`.
     Event(EventRecord),
     /// Something that is wrong until the owner acknowledges it.
     Finding(FindingRecord),
     /// The owner acknowledged a finding.
     Ack(Ack),
+}
+
+/// What a scrub of a source found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scrubbed {
+    /// Files read.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files that were not what they should be.
+    pub damaged: u64,
+    /// How many of those are whole again.
+    pub healed: u64,
+    /// Files that the drive could not read.
+    pub read_errors: u64,
+    /// Our clock.
+    pub at: Timestamp,
+}
+
+/// A rehearsal of the restore of a series' newest set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drilled {
+    /// The series, as the catalogue names it.
+    pub series: String,
+    /// Files restored.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Whether the owner has a command for the series, and it ran.
+    pub command: bool,
+    /// Why it did not succeed; none where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+    /// Our clock.
+    pub at: Timestamp,
+}
+
+/// How far a mirror has what another store has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Followed {
+    /// The other store's id.
+    pub store: String,
+    /// The run whose journal file it is.
+    pub run: u64,
+    /// Bytes of that file up to the end of the group.
+    pub offset: u64,
+    /// The head of the other journal's chain there.
+    pub head: Sha256,
+    /// Our clock.
+    pub at: Timestamp,
 }
 
 /// The beginning of a run.

@@ -32,6 +32,10 @@ fn the_schema_is_pinned() {
             include_str!("../lock.sql"),
             "29ad6a22e3e0d08f6b001db771c8f6fd49ad91fb73afe02d026696fa06946c5a",
         ),
+        (
+            include_str!("../care.sql"),
+            "92a61fe5652506a06518360093695ee66a64a37c791b510708ab219fa6d633e4",
+        ),
     ] {
         let digest = ring::digest::digest(&ring::digest::SHA256, step.as_bytes());
         assert_eq!(data_encoding::HEXLOWER.encode(digest.as_ref()), pinned);
@@ -84,7 +88,7 @@ fn an_older_catalogue_is_read_in_a_copy_and_brought_up_to_date_by_the_next_write
         .unwrap()
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 6);
+    assert_eq!(version, 7);
 }
 
 #[test]
@@ -235,7 +239,7 @@ fn what_is_no_catalogue_of_ours_is_left_alone() {
     std::fs::write(&empty, "").unwrap();
     let newer = make(
         "newer",
-        "PRAGMA application_id=1868981875; PRAGMA user_version=7",
+        "PRAGMA application_id=1868981875; PRAGMA user_version=8",
     );
     let foreign = make("foreign", "CREATE TABLE t (x)");
     let missing = folder.path().join("missing");

@@ -1,0 +1,172 @@
+//! The care for the copy: which files were checked and when, what scrubs and rehearsals found, how
+//! far a mirror follows.
+
+use super::apply::Hand;
+use super::rows::{self, STORED, count, number, time};
+use super::{Catalogue, prepare};
+use crate::error::Result;
+use crate::object::{
+    Drilled, Followed, JournalPosition, Scrubbed, Sha256, SourceName, StoredVersion, Timestamp,
+};
+use rusqlite::params;
+
+/// The newest rehearsal of a series.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrillRow {
+    /// The rehearsal.
+    pub newest: Drilled,
+    /// When one succeeded last, with the owner's command.
+    pub proven_at: Option<Timestamp>,
+}
+
+impl Catalogue {
+    /// Up to `limit` versions of all sources that have a file and were not checked since `before`:
+    /// never checked first, then least recently.
+    pub fn unchecked(&self, before: Timestamp, limit: u32) -> Result<Vec<StoredVersion>> {
+        let sql = format!(
+            "SELECT {STORED} FROM version AS v INDEXED BY version_checked
+             JOIN source AS s ON s.id = v.source_id
+             WHERE v.path IS NOT NULL AND (v.checked_at IS NULL OR v.checked_at < ?1)
+             ORDER BY v.checked_at, v.id LIMIT ?2"
+        );
+        self.rows(&sql, params![before.as_millisecond(), limit], rows::stored)
+    }
+
+    /// Notes that the files at these paths (relative to their source's folder) were read and are
+    /// right, in one transaction.
+    pub fn set_checked(&mut self, checked: &[(SourceName, String)], at: Timestamp) -> Result<()> {
+        let mut set = || -> rusqlite::Result<()> {
+            let tx = self.db.transaction()?;
+            let mut update = prepare(
+                &tx,
+                "UPDATE version SET checked_at = ?3
+                 WHERE source_id = (SELECT id FROM source WHERE name = ?1) AND path = ?2",
+            )?;
+            for (source, path) in checked {
+                update.execute(params![source.as_str(), path, at.as_millisecond()])?;
+            }
+            drop(update);
+            tx.commit()
+        };
+        set().map_err(|e| super::fault(&self.path, e))
+    }
+
+    /// The newest scrubs of a source, newest first.
+    pub fn scrubs(&self, source: &SourceName, limit: u32) -> Result<Vec<Scrubbed>> {
+        self.rows(
+            "SELECT files, bytes, damaged, healed, read_errors, at FROM scrub
+             WHERE source_id = (SELECT id FROM source WHERE name = ?1)
+             ORDER BY run DESC LIMIT ?2",
+            params![source.as_str(), limit],
+            |row| {
+                Ok(Scrubbed {
+                    files: count(row, 0)?,
+                    bytes: count(row, 1)?,
+                    damaged: count(row, 2)?,
+                    healed: count(row, 3)?,
+                    read_errors: count(row, 4)?,
+                    at: time(row, 5)?,
+                })
+            },
+        )
+    }
+
+    /// The newest rehearsal of every series of a source that had one, by the series' names.
+    pub fn drills(&self, source: &SourceName) -> Result<Vec<DrillRow>> {
+        self.rows(
+            "SELECT series, files, bytes, command, failed, at, proven_at FROM drill
+             WHERE source_id = (SELECT id FROM source WHERE name = ?1) ORDER BY series",
+            [source.as_str()],
+            |row| {
+                Ok(DrillRow {
+                    newest: Drilled {
+                        series: row.get(0)?,
+                        files: count(row, 1)?,
+                        bytes: count(row, 2)?,
+                        command: row.get(3)?,
+                        failed: row.get(4)?,
+                        at: time(row, 5)?,
+                    },
+                    proven_at: rows::maybe_time(row, 6)?,
+                })
+            },
+        )
+    }
+
+    /// In a mirror: the other store's id, and up to where its journal is followed.
+    pub fn followed_to(&self, source: &SourceName) -> Result<Option<(String, JournalPosition)>> {
+        let rows = self.rows(
+            "SELECT store, run, \"offset\", head FROM followed
+             WHERE source_id = (SELECT id FROM source WHERE name = ?1)",
+            [source.as_str()],
+            |row| {
+                let position = JournalPosition {
+                    source: source.clone(),
+                    run: count(row, 1)?,
+                    offset: count(row, 2)?,
+                    head: Sha256(row.get(3)?),
+                };
+                Ok((row.get(0)?, position))
+            },
+        )?;
+        Ok(rows.into_iter().next())
+    }
+}
+
+impl Hand<'_> {
+    pub(super) fn scrubbed(&self, found: &Scrubbed) -> rusqlite::Result<()> {
+        self.execute(
+            "INSERT OR REPLACE INTO scrub
+               (source_id, run, files, bytes, damaged, healed, read_errors, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                self.source,
+                self.run,
+                number(found.files),
+                number(found.bytes),
+                number(found.damaged),
+                number(found.healed),
+                number(found.read_errors),
+                found.at.as_millisecond(),
+            ],
+        )
+    }
+
+    pub(super) fn drilled(&self, drill: &Drilled) -> rusqlite::Result<()> {
+        let at = drill.at.as_millisecond();
+        let proven_at = (drill.command && drill.failed.is_none()).then_some(at);
+        self.execute(
+            "INSERT INTO drill
+               (source_id, series, at, files, bytes, command, failed, proven_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT DO UPDATE SET at = excluded.at, files = excluded.files,
+               bytes = excluded.bytes, command = excluded.command, failed = excluded.failed,
+               proven_at = coalesce(excluded.proven_at, proven_at)",
+            params![
+                self.source,
+                drill.series,
+                at,
+                number(drill.files),
+                number(drill.bytes),
+                drill.command,
+                drill.failed,
+                proven_at,
+            ],
+        )
+    }
+
+    pub(super) fn followed(&self, to: &Followed) -> rusqlite::Result<()> {
+        self.execute(
+            "INSERT OR REPLACE INTO followed (source_id, store, run, \"offset\", head, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                self.source,
+                to.store,
+                number(to.run),
+                number(to.offset),
+                to.head.0,
+                to.at.as_millisecond(),
+            ],
+        )
+    }
+}
