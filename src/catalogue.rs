@@ -28,7 +28,7 @@ mod series;
 mod tests;
 
 pub use backup::Mark;
-pub use care::DrillRow;
+pub use care::{DrillRow, Place, ToCheck};
 pub use lives::{Entry, Lived, What};
 pub use locks::{LockTurn, Locked};
 pub use open::{JournalMode, no_catalogue};

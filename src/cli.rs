@@ -16,6 +16,7 @@ mod prune;
 mod pull;
 mod rebind;
 mod restore;
+mod scrub;
 mod show;
 mod status;
 mod view;
@@ -51,6 +52,7 @@ enum Command {
     Ls(ls::Args),
     Show(show::Args),
     Restore(restore::Args),
+    Scrub(scrub::Args),
     Log(log::Args),
     Ack(ack::Args),
     Adopt(adopt::Args),
@@ -104,6 +106,7 @@ fn dispatch(context: &mut Context, command: Command) -> Result<Exit> {
         Command::Ls(args) => ls::run(context, args),
         Command::Show(args) => show::run(context, args),
         Command::Restore(args) => restore::run(context, args),
+        Command::Scrub(args) => scrub::run(context, args),
         Command::Log(args) => log::run(context, args),
         Command::Ack(args) => ack::run(context, args),
         Command::Adopt(args) => adopt::run(context, args),

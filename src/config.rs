@@ -441,7 +441,8 @@ fn check_endpoint(name: &SourceName, url: &str, allow_http: bool) -> Result<()> 
     Err(Error::new(Kind::Usage, format!("source {name}: {what}")).hint(way_out))
 }
 
-fn parse_size(name: &str, text: &str) -> Result<u64> {
+/// A size in bytes, as the configuration and the command line have it; `name` is whose.
+pub fn parse_size(name: &str, text: &str) -> Result<u64> {
     let size = text.parse::<ByteSize>().map_err(|_| {
         Error::new(Kind::Usage, format!("{name} {text:?} is not a size"))
             .hint("write a number and a unit, such as \"5 GiB\"")
@@ -449,7 +450,8 @@ fn parse_size(name: &str, text: &str) -> Result<u64> {
     size.map(|size| size.as_u64())
 }
 
-fn parse_duration(text: &str) -> Result<Duration> {
+/// A span of time, as the configuration and the command line have it.
+pub fn parse_duration(text: &str) -> Result<Duration> {
     let bad = || {
         Error::new(Kind::Usage, format!("{text:?} is not a span of time"))
             .hint("write hours or days, such as \"36h\" or \"2d\"")

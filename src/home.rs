@@ -5,18 +5,22 @@
 //! ([`Shelf::commit`]).
 
 mod copies;
+mod diary;
 mod lone;
 mod promote;
 mod rebuild;
 mod spelling;
+mod strangers;
 
+pub use diary::Diary;
 pub use lone::{catalogue_of, from_journals};
 pub use rebuild::{Rebuilding, Replayed};
+pub use strangers::strangers;
 
 use crate::catalogue::{Catalogue, JournalMode, no_catalogue};
 use crate::config::{SourceConfig, StoreConfig};
 use crate::error::{Error, Kind, Result};
-use crate::object::{Clock, JournalPosition, Known, ObjectKey, SourceName};
+use crate::object::{Clock, JournalPosition, Known, ObjectKey, SourceName, Timestamp};
 use crate::store::{CATALOGUE, Entry, Expect, Facts, Incoming, SourceStore, Standing, Store};
 use std::path::Path;
 
@@ -87,6 +91,12 @@ impl Home {
             catalogue: &mut self.catalogue,
             shelf,
         })
+    }
+
+    /// Notes that these files (relative to their source's folder) were read at `at` and are right.
+    pub fn set_checked(&mut self, files: &[(SourceName, String)], at: Timestamp) -> Result<()> {
+        self.store.still_there()?;
+        self.catalogue.set_checked(files, at)
     }
 
     /// Closes the catalogue so that the drive can be read on a read-only mount.

@@ -53,8 +53,8 @@
 //! - [`bucket`], [`store`], [`catalogue`]: the source, the drive, the index; they never know each
 //!   other, and meet in [`object`] types
 //! - [`home`]: the drive and its catalogue, kept in step
-//! - [`pull`], [`restore`], [`upkeep`], [`watch`]: bringing home, bringing back, looking after, judging;
-//!   never each other
+//! - [`pull`], [`restore`], [`scrub`], [`upkeep`], [`watch`]: bringing home, bringing back, reading
+//!   again, looking after, judging; never each other
 //! - [`night`]: the order of one run
 //! - [`machine`], [`report`], [`notify`], [`demo`]: rendering, telling, and the story
 //! - [`cli`]: clap, exit codes, the terminal
@@ -79,6 +79,7 @@ pub mod outcome;
 pub mod pull;
 pub mod report;
 pub mod restore;
+pub mod scrub;
 pub mod series;
 pub mod store;
 pub mod upkeep;

@@ -1,6 +1,9 @@
 //! The order of one run, and how things stand after it: the only room that knows them all.
 
+mod heal;
 mod series;
+
+pub use heal::Buckets;
 
 use crate::bucket::{Bucket, Tuning};
 use crate::catalogue::{Catalogue, SourceRow};

@@ -15,7 +15,7 @@ pub use key::{ObjectKey, SourceName, deceives, printable};
 pub use key_print::KeyPrint;
 pub use lock::{BucketLock, DefaultLock, Lock, LockMode, Retention};
 pub use record::{
-    Ack, Advice, Displaced, Drilled, Durable, EventRecord, Fact, FindingRecord, Followed,
+    Ack, Advice, Displaced, Drilled, Durable, EventRecord, Fact, FindingRecord, Followed, Healed,
     JournalPosition, Moved, NameClaim, PlaceRecord, Record, RunCounts, RunEnd, RunStart, Scrubbed,
     Severity,
 };

@@ -15,6 +15,7 @@
 //! them: `adopt` goes the same way with them.
 
 mod adopt;
+mod again;
 mod arrivals;
 mod background;
 mod beside;
@@ -61,6 +62,7 @@ use tokio::task::JoinHandle;
 use transfer::Transfer;
 
 pub use adopt::{Adopt, Adopted, Found, Stays};
+pub use again::NotAgain;
 pub use decide::RERUN;
 
 /// What a pull needs besides the store.

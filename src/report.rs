@@ -7,6 +7,7 @@ mod adopt;
 mod json;
 mod nagios;
 mod restore;
+mod scrub;
 mod text;
 
 pub use adopt::{adopt_sum, adopted, candidate, stays};
@@ -16,6 +17,7 @@ pub use json::{
 };
 pub use nagios::{nagios, nagios_unknown};
 pub use restore::{restore_sum, restored, restored_json};
+pub use scrub::{scrubbed, scrubbed_json};
 pub use text::{
     bytes, drive, events, findings, machine, marker, outcome, plan_line, plan_sum, runs, status,
     version, version_line, words,

@@ -16,7 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::object::{ObjectKey, Sha256, SourceName, State, StoredVersion};
 use crate::outcome::{Event, Reporter, Stop};
 use crate::store::names::{self, Spelling};
-use crate::store::{Bringing, Found, MARKER, Reader, Target, Unbrought, Wanted};
+use crate::store::{Bringing, Found, Reader, Target, Unbrought, Wanted};
 
 /// A whole number of blocks of this length is what a file takes on most file systems.
 const BLOCK: u64 = 4096;
@@ -202,7 +202,7 @@ impl Restore<'_> {
             Err(Unbrought::Rotten(why)) => why,
             brought => return end(brought),
         };
-        self.still_there()?;
+        self.reader.still_has_marker()?;
         for other in self.same_bytes(version, sha256)? {
             match self.bring(&other, &wanted) {
                 Err(Unbrought::Rotten(_)) => {}
@@ -226,18 +226,6 @@ impl Restore<'_> {
             each: &|bytes| self.reporter.report(&Event::Bytes(bytes)),
         };
         self.target.bring(from, wanted, &how)
-    }
-
-    /// A drive that was pulled out has no files, and is not damaged.
-    fn still_there(&self) -> Result<()> {
-        match self.reader.stat(MARKER) {
-            Ok(Some(_)) => Ok(()),
-            _ => {
-                let what = format!("the store {} went away", self.reader.path().display());
-                Err(Error::new(Kind::Store, what)
-                    .hint("plug it in, mount it, and run the same command again: it goes on"))
-            }
-        }
     }
 
     /// Where a version goes: by the name that its key has in `latest/`.

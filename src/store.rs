@@ -16,6 +16,7 @@ mod index;
 mod journal;
 mod lock;
 mod marker;
+mod medium;
 mod mounts;
 pub mod names;
 mod payload;
@@ -31,16 +32,19 @@ mod sums;
 mod target;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 pub use foreign::{Foreign, Met, Original, Taking, Untaken};
 pub use incoming::{Incoming, Staging};
 pub use marker::{Facts, MARKER, Marker};
+pub use medium::{Read, Reading};
 pub use names::{NamingRule, Spelling};
 pub use place::{Entry, Held, Placed, SourceStore, Standing};
 pub use reader::{Area, Break, ChainReport, Lies, Reader};
 pub use recount::{SumsLine, SumsReader, SumsWriter};
 pub use salvage::Salvaged;
 pub use target::{Bringing, Found, Target, Unbrought, Wanted};
+pub use whole::Whole;
 
 use crate::error::{Error, Kind, Result};
 use crate::object::{Clock, SourceName, Timestamp};

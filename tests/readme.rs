@@ -59,6 +59,7 @@ fn the_readme_has_the_blocks_that_are_run_here() {
             "offsite ls 'site/**' --store /media/usb/offsite",
             "offsite restore --series 'site/site-*-*utc.tar.age' --to newest --store /media/usb/offsite",
             "offsite restore '**' --to all --store /media/usb/offsite",
+            "offsite scrub",
         ],
         "a block that no test here runs was added, or one went"
     );
@@ -100,7 +101,7 @@ fn the_set_up_works_as_written() {
     let wrong = blocks[3]
         .lines()
         .fold(String::new(), |all, line| format!("{all}{line}\n"));
-    let script = format!("{}{wrong}", blocks[2])
+    let script = format!("{}{wrong}{}", blocks[2], blocks[7])
         .replace("cargo install --path .\n", "")
         .replace("the-read-only-key", READER.id)
         .replace("its-secret", READER.secret)
@@ -118,6 +119,7 @@ fn the_set_up_works_as_written() {
         "1 files",
         "the chain holds",
         "etag-md5",
+        "read and compared; that is all there is",
     ] {
         assert!(
             said.stdout.contains(words),

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What may know what: each room, the lower rooms that it may use. Rooms of one floor that are not
 /// named in each other's lines never know each other.
-const MAY_USE: [(&str, &str); 27] = [
+const MAY_USE: [(&str, &str); 28] = [
     // The ground: pure, or nearly.
     ("error", "object"),
     ("object", "error"),
@@ -43,17 +43,18 @@ const MAY_USE: [(&str, &str); 27] = [
         "error object outcome digest formats write_once series lock config bucket store catalogue home",
     ),
     ("restore", "error object outcome series store catalogue"),
+    ("scrub", "error object outcome store catalogue home"),
     ("upkeep", "error object outcome store catalogue home"),
     ("watch", "error object write_once series"),
     // The order of one run: the only one that knows them all.
     (
         "night",
         "error object outcome formats series machine config credentials bucket store catalogue home pull \
-         upkeep watch",
+         scrub upkeep watch",
     ),
     (
         "report",
-        "error object outcome machine catalogue store pull restore upkeep watch",
+        "error object outcome machine catalogue store pull restore scrub upkeep watch",
     ),
     // Beside rendering: it tells what is rendered.
     (
@@ -68,7 +69,7 @@ const MAY_USE: [(&str, &str); 27] = [
     (
         "cli",
         "error object outcome digest http formats write_once machine config credentials bucket \
-         store catalogue home pull restore upkeep watch night report notify demo",
+         store catalogue home pull restore scrub upkeep watch night report notify demo",
     ),
     ("lib", ""),
     ("main", "cli"),

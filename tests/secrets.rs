@@ -11,7 +11,7 @@ use support::{Embedded, Running};
 const WRONG: &str = "canary-secret-that-is-wrong-0000";
 
 /// Every command, at its most talkative.
-const COMMANDS: [&[&str]; 28] = [
+const COMMANDS: [&[&str]; 30] = [
     &["pull", "--dry-run"],
     &["pull", "--dry-run", "--json"],
     &["adopt", "."],
@@ -36,6 +36,8 @@ const COMMANDS: [&[&str]; 28] = [
     &["ls", "--json"],
     &["show", "a.age"],
     &["restore", "**", "--to", "back"],
+    &["scrub", "--all", "--heal"],
+    &["scrub", "--all", "--json"],
     &["log"],
     &["log", "--json"],
     &["log", "--events"],

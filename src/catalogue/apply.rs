@@ -107,6 +107,7 @@ impl<'t> Hand<'t> {
         match record {
             Record::Place(place) => self.place(place),
             Record::Move(moved) => self.rename(moved),
+            Record::Heal(healed) => self.healed(healed),
             Record::Fact(fact) => self.fact(fact),
         }
     }

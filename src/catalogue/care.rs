@@ -6,7 +6,8 @@ use super::rows::{self, STORED, count, number, time};
 use super::{Catalogue, prepare};
 use crate::error::Result;
 use crate::object::{
-    Drilled, Followed, JournalPosition, Scrubbed, Sha256, SourceName, StoredVersion, Timestamp,
+    Drilled, Followed, Healed, JournalPosition, Scrubbed, Sha256, SourceName, StoredVersion,
+    Timestamp, from_ms,
 };
 use rusqlite::params;
 
@@ -19,17 +20,78 @@ pub struct DrillRow {
     pub proven_at: Option<Timestamp>,
 }
 
+/// The columns behind those of a version.
+const CHECKED_AT: usize = 23;
+const SUMS_AT: usize = 24;
+
+/// A place in the order in which files are checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    checked_at: Option<i64>,
+    id: i64,
+}
+
+/// A version whose file is to be read.
+#[derive(Clone, Debug)]
+pub struct ToCheck {
+    /// The version.
+    pub version: StoredVersion,
+    /// Where its line in the sums begins, in bytes.
+    pub sums_at: Option<u64>,
+    /// Where in the order it stands.
+    pub place: Place,
+}
+
+impl ToCheck {
+    /// When it was checked last.
+    pub fn checked_at(&self) -> Option<Timestamp> {
+        self.place.checked_at.map(from_ms)
+    }
+
+    /// When the file was last known to be what it should be: checked, else stored.
+    pub fn right_at(&self) -> Option<Timestamp> {
+        self.checked_at().or(self.version.stored_at)
+    }
+}
+
 impl Catalogue {
-    /// Up to `limit` versions of all sources that have a file and were not checked since `before`:
-    /// never checked first, then least recently.
-    pub fn unchecked(&self, before: Timestamp, limit: u32) -> Result<Vec<StoredVersion>> {
+    /// Up to `limit` versions of all sources that have a file, behind `after`: never checked first,
+    /// then least recently.
+    ///
+    /// A clock that was wrong may have left times to come: they are the last, and have their turn.
+    pub fn to_check(&self, after: Option<Place>, limit: u32) -> Result<Vec<ToCheck>> {
+        let Place { checked_at, id } = after.unwrap_or_default();
+        let mut found = match checked_at {
+            Some(_) => Vec::new(),
+            None => self.checked("v.checked_at IS ?1 AND v.id > ?2", None, id, limit)?,
+        };
+        let rest = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(limit));
+        if rest > 0 {
+            let (at, id) = checked_at.map_or((i64::MIN, i64::MIN), |at| (at, id));
+            let behind = "(v.checked_at, v.id) > (?1, ?2)";
+            found.extend(self.checked(behind, Some(at), id, rest)?);
+        }
+        Ok(found)
+    }
+
+    fn checked(&self, which: &str, at: Option<i64>, id: i64, limit: u32) -> Result<Vec<ToCheck>> {
         let sql = format!(
-            "SELECT {STORED} FROM version AS v INDEXED BY version_checked
-             JOIN source AS s ON s.id = v.source_id
-             WHERE v.path IS NOT NULL AND (v.checked_at IS NULL OR v.checked_at < ?1)
-             ORDER BY v.checked_at, v.id LIMIT ?2"
+            "SELECT {STORED}, v.checked_at, v.sums_at
+             FROM version AS v INDEXED BY version_checked CROSS JOIN source AS s ON s.id = v.source_id
+             WHERE v.path IS NOT NULL AND {which}
+             ORDER BY v.checked_at, v.id LIMIT ?3"
         );
-        self.rows(&sql, params![before.as_millisecond(), limit], rows::stored)
+        self.rows(&sql, params![at, id, limit], |row| {
+            let version = rows::stored(row)?;
+            Ok(ToCheck {
+                place: Place {
+                    checked_at: row.get(CHECKED_AT)?,
+                    id: version.id,
+                },
+                version,
+                sums_at: rows::maybe_count(row, SUMS_AT)?,
+            })
+        })
     }
 
     /// Notes that the files at these paths (relative to their source's folder) were read and are
@@ -114,6 +176,14 @@ impl Catalogue {
 }
 
 impl Hand<'_> {
+    /// The file was read when it was healed.
+    pub(super) fn healed(&self, healed: &Healed) -> rusqlite::Result<()> {
+        self.execute(
+            "UPDATE version SET checked_at = ?3 WHERE source_id = ?1 AND path = ?2",
+            params![self.source, healed.path, healed.at.as_millisecond()],
+        )
+    }
+
     pub(super) fn scrubbed(&self, found: &Scrubbed) -> rusqlite::Result<()> {
         self.execute(
             "INSERT OR REPLACE INTO scrub

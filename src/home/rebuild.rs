@@ -103,6 +103,7 @@ fn paths(record: &Record) -> Vec<&str> {
             [place.path.as_str()].into_iter().chain(displaced).collect()
         }
         Record::Move(moved) => vec![&moved.to],
+        Record::Heal(healed) => vec![&healed.path],
         Record::Fact(Fact::Touch { path, .. } | Fact::Adopted { path, .. }) => vec![path],
         Record::Fact(_) => Vec::new(),
     }

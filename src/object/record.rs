@@ -20,6 +20,8 @@ pub enum Record {
     Place(PlaceRecord),
     /// A stored file got another name, because another key needed its name as a folder.
     Move(Moved),
+    /// A stored file that had rotted or was missing has its bytes again.
+    Heal(Healed),
     /// Something that claims no bytes.
     #[serde(untagged)]
     Fact(Fact),
@@ -110,6 +112,32 @@ pub struct Moved {
     /// Where its new line begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sums_at: Option<u64>,
+}
+
+/// A stored file with the bytes that it had.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Healed {
+    /// The object's key.
+    pub key: ObjectKey,
+    /// Which version.
+    pub identity: Identity,
+    /// SHA-256 of the bytes: what was recorded of the file, and is now so again.
+    pub sha256: Sha256,
+    /// How many there are.
+    pub bytes: u64,
+    /// Where the good bytes stood when this line was written, relative to the source's folder.
+    pub from: String,
+    /// The file, relative to the source's folder.
+    pub path: String,
+    /// Where what stood there waits until the good bytes stand in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aside: Option<String>,
+    /// Where its line begins in the area's `SHA256SUMS`, in bytes: it may have been retired when the file
+    /// was found missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sums_at: Option<u64>,
+    /// Our clock.
+    pub at: Timestamp,
 }
 
 /// A record that claims no bytes.

@@ -7,7 +7,7 @@ use super::incoming::{self, mark_of, marked};
 use super::names::NamingRule;
 use super::sums::Lines;
 use crate::error::{Error, Result};
-use crate::object::{Clock, Displaced, Moved, PlaceRecord, Record, State};
+use crate::object::{Clock, Displaced, Healed, Moved, PlaceRecord, Record, State};
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -42,8 +42,13 @@ impl Drive {
     /// Makes the downloads of a group durable.
     pub(super) fn sync_payload(&self, records: &[Record]) -> Result<()> {
         let mut touched = Touched::default();
-        for place in records.iter().filter_map(placed) {
-            touched.file(&place.from);
+        for record in records {
+            match record {
+                Record::Place(PlaceRecord { from, .. }) | Record::Heal(Healed { from, .. }) => {
+                    touched.file(from);
+                }
+                Record::Move(_) | Record::Fact(_) => {}
+            }
         }
         self.sync(&mut touched)
     }
@@ -52,7 +57,7 @@ impl Drive {
 fn placed(record: &Record) -> Option<&PlaceRecord> {
     match record {
         Record::Place(place) => Some(place),
-        Record::Move(_) | Record::Fact(_) => None,
+        Record::Move(_) | Record::Heal(_) | Record::Fact(_) => None,
     }
 }
 
@@ -78,13 +83,15 @@ pub(super) fn carry_out(drive: &Drive, records: &[Record], again: bool) -> Resul
         match record {
             Record::Place(place) if !put(drive, place, again, &mut touched)? => lost.push(number),
             Record::Move(moved) => shift(drive, moved, &mut touched)?,
-            Record::Place(_) | Record::Fact(_) => {}
+            Record::Heal(healed) if !heal(drive, healed, &mut touched)? => lost.push(number),
+            Record::Place(_) | Record::Heal(_) | Record::Fact(_) => {}
         }
     }
     drive.step()?;
     lines(records, &lost).write(&drive.dir, &mut touched)?;
     drive.sync(&mut touched)?;
     forget_marks(drive, records);
+    forget_rotten(drive, records)?;
     Ok(lost)
 }
 
@@ -213,6 +220,60 @@ fn shift(drive: &Drive, moved: &Moved, touched: &mut Touched) -> Result<()> {
     dir.rename(&moved.from, &moved.to)
 }
 
+/// A file that had rotted waits in `quarantine/` while the good bytes get its name. `false` where
+/// those are in neither place.
+fn heal(drive: &Drive, healed: &Healed, touched: &mut Touched) -> Result<bool> {
+    let dir = &drive.dir;
+    touched.name(&healed.from);
+    touched.name(&healed.path);
+    if dir.bytes(&healed.from)? != Some(healed.bytes) {
+        return is_whole(dir, healed);
+    }
+    if let Some(aside) = &healed.aside
+        && dir.stat(&healed.path)?.is_some()
+    {
+        touched.name(aside);
+        drive.step()?;
+        dir.make_way(aside)?;
+        dir.rename(&healed.path, aside)?;
+    }
+    drive.step()?;
+    dir.make_way(&healed.path)?;
+    dir.rename(&healed.from, &healed.path)?;
+    Ok(true)
+}
+
+fn is_whole(dir: &Dir, healed: &Healed) -> Result<bool> {
+    Ok(dir.bytes(&healed.path)? == Some(healed.bytes)
+        && hash::of_file(dir, &healed.path)? == healed.sha256)
+}
+
+/// The rotten bytes of files that stand whole, synced, and were read once more.
+fn forget_rotten(drive: &Drive, records: &[Record]) -> Result<()> {
+    for record in records {
+        let Record::Heal(
+            healed @ Healed {
+                aside: Some(aside), ..
+            },
+        ) = record
+        else {
+            continue;
+        };
+        if drive.dir.bytes(aside)?.is_none() {
+            continue;
+        }
+        drive.step()?;
+        match is_whole(&drive.dir, healed)? {
+            true => drive.dir.unlink(aside)?,
+            false => log::warn!(
+                "{}: still not what was stored; {aside} is kept",
+                healed.path
+            ),
+        }
+    }
+    Ok(())
+}
+
 fn lines(records: &[Record], lost: &[usize]) -> Lines {
     let mut lines = Lines::default();
     for (number, record) in records.iter().enumerate() {
@@ -233,7 +294,10 @@ fn lines(records: &[Record], lost: &[usize]) -> Lines {
                 }
                 lines.set(&moved.to, moved.sums_at, Some(moved.sha256));
             }
-            Record::Fact(_) => {}
+            Record::Heal(healed) if !lost.contains(&number) => {
+                lines.set(&healed.path, healed.sums_at, Some(healed.sha256));
+            }
+            Record::Heal(_) | Record::Fact(_) => {}
         }
     }
     lines

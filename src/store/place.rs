@@ -21,11 +21,12 @@ use super::lock::Lock;
 use super::names::Spelling;
 use super::plan::{self, Done, Since};
 use super::salvage::{self, Salvaged};
+use super::whole::Whole;
 use crate::digest::{Contradiction, Verified};
 use crate::error::{Error, Kind, Result};
 use crate::object::{
-    Answer, Durable, EvidenceClass, Fact, Identity, JournalPosition, Moved, NameClaim, ObjectKey,
-    Proof, Record, Sha256, SourceName, State, Timestamp,
+    Answer, Durable, EvidenceClass, Fact, Healed, Identity, JournalPosition, Moved, NameClaim,
+    ObjectKey, PlaceRecord, Proof, Record, Sha256, SourceName, State, Timestamp,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -84,6 +85,19 @@ pub enum Entry {
         spelling: Spelling,
         /// Where its line in `SHA256SUMS` begins, in bytes.
         sums_from: Option<u64>,
+    },
+    /// A stored file that has rotted or is missing gets the bytes that it had.
+    Heal {
+        /// Those bytes.
+        whole: Whole,
+        /// The object's key.
+        key: ObjectKey,
+        /// Which version.
+        identity: Identity,
+        /// The file, relative to the source's folder.
+        path: String,
+        /// Where its line in the sums begins, in bytes.
+        sums_at: Option<u64>,
     },
     /// Something that claims no bytes.
     Fact(Fact),
@@ -266,10 +280,13 @@ impl SourceStore {
         self.journal.append(records)?;
         self.drive.step()?;
         let lost = carry_out(&self.drive, records, false)?;
-        if let Some(Record::Place(place)) = lost.first().and_then(|number| records.get(*number)) {
+        let lost = lost.first().and_then(|number| records.get(*number));
+        if let Some(Record::Place(PlaceRecord { from, .. }) | Record::Heal(Healed { from, .. })) =
+            lost
+        {
             return Err(Error::new(
                 Kind::Run,
-                format!("{} went away while it was placed", place.from),
+                format!("{from} went away while it was placed"),
             )
             .hint(
                 "somebody else changes the store's incoming/ folder; the next run fetches it again",
@@ -339,7 +356,7 @@ fn note(records: &[Record], since: &mut Since) {
                 since.insert(to.clone(), Done::MovedHere(moved.sums_at));
                 since.insert(moved.from.clone(), Done::MovedTo(to, moved.sums_at));
             }
-            Record::Fact(_) => {}
+            Record::Heal(_) | Record::Fact(_) => {}
         }
     }
 }
@@ -361,6 +378,7 @@ fn without(records: Vec<Record>, lost: &[usize]) -> Vec<Record> {
                 })
             })
         }
+        Record::Heal(_) if lost.contains(&number) => None,
         record => Some(record),
     };
     records.into_iter().enumerate().filter_map(keep).collect()

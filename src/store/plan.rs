@@ -9,10 +9,11 @@ use super::names::{self, Spelling};
 use super::payload::Payload;
 use super::place::{Entry, Standing};
 use super::sums::{self, Ends};
+use super::whole::Whole;
 use crate::error::{Error, Kind, Result};
 use crate::object::{
-    Displaced, EventRecord, Fact, Moved, NameClaim, ObjectKey, PlaceRecord, Record, Sha256, State,
-    Timestamp,
+    Displaced, EventRecord, Fact, Healed, Identity, Moved, NameClaim, ObjectKey, PlaceRecord,
+    Record, Sha256, State, Timestamp,
 };
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -116,6 +117,7 @@ impl Plan<'_> {
             } => vec![names::latest(rule, key, spelling), from.clone()],
             Entry::History { verified, .. } => vec![verified.staged().to_owned()],
             Entry::Quarantine { contradiction } => vec![contradiction.staged().to_owned()],
+            Entry::Heal { whole, path, .. } => vec![whole.staged.clone(), path.clone()],
             Entry::Fact(_) => Vec::new(),
         }
     }
@@ -169,6 +171,13 @@ impl Plan<'_> {
                 let to = names::latest(self.drive.rule, &key, &spelling);
                 self.move_to(key, sha256, from, to, sums_from)
             }
+            Entry::Heal {
+                whole,
+                key,
+                identity,
+                path,
+                sums_at,
+            } => self.heal(whole, (key, identity), path, sums_at),
             Entry::Fact(mut fact) => {
                 if let Fact::Touch { path, .. } = &mut fact {
                     self.follow(path);
@@ -349,6 +358,41 @@ impl Plan<'_> {
         let path = self.free(short, long, Some((payload.sha256, payload.bytes)))?;
         let place = payload.place(path, State::Quarantined, self.drive.clock.now());
         self.push(Record::Place(place))
+    }
+
+    fn heal(
+        &mut self,
+        whole: Whole,
+        (key, identity): (ObjectKey, Identity),
+        path: String,
+        sums_at: Option<u64>,
+    ) -> Result<()> {
+        let aside = match self.drive.dir.stat(&path)? {
+            None => None,
+            Some(Stands::Folder) => return Err(self.in_the_way(&path, "a folder")),
+            Some(Stands::File { .. }) => {
+                let (rule, plain) = (self.drive.rule, Spelling::default());
+                let (at, sha256) = (identity.last_modified, &whole.sha256);
+                let short = names::quarantine(rule, &key, &plain, at, sha256);
+                let long = names::quarantine_long(rule, &key, &plain, at, sha256);
+                Some(self.free(short, long, None)?)
+            }
+        };
+        self.clear_way(&path)?;
+        self.push(Record::Heal(Healed {
+            key,
+            identity,
+            sha256: whole.sha256,
+            bytes: whole.bytes,
+            from: whole.staged,
+            sums_at: match sums_at {
+                Some(at) if sums::lists(&self.drive.dir, &path, at)? => Some(at),
+                _ => None,
+            },
+            path,
+            aside,
+            at: self.drive.clock.now(),
+        }))
     }
 
     fn free_history(

@@ -150,6 +150,12 @@ impl Reader {
             .map_err(|e| Error::io("read", self.dir.path().join(path), e))
     }
 
+    /// Whether the line of the sums that begins at `at` says that `path`, relative to the source's
+    /// folder, has these bytes; of what has no sums, yes.
+    pub fn sums_say(&self, source: &str, path: &str, at: u64, sha256: Sha256) -> Result<bool> {
+        sums::say(&self.dir.sub(source)?, path, at, sha256)
+    }
+
     /// Hands everything that lies in an area to `each`, in the drive's order. Memory grows with
     /// the depth of the folders, not with their size.
     pub fn walk(

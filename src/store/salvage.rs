@@ -51,6 +51,7 @@ impl Reader {
             let happened = |record: &Record| match record {
                 Record::Place(place) => Ok(dir.stat(&place.from)?.is_none()),
                 Record::Move(moved) => Ok(dir.stat(&moved.to)?.is_some()),
+                Record::Heal(healed) => Ok(dir.stat(&healed.from)?.is_none()),
                 Record::Fact(_) => Ok(true),
             };
             let mut records = Vec::new();
@@ -175,6 +176,8 @@ fn credible(mut record: Record) -> Option<Record> {
         Record::Fact(Fact::Noted { state, .. }) => {
             !matches!(state, State::Stored | State::Held | State::Quarantined)
         }
+        // It says that a file was read: it is read again.
+        Record::Heal(_) => false,
         Record::Fact(fact) => !matches!(fact, Fact::Ack(_)),
     };
     credible.then_some(record)

@@ -105,6 +105,19 @@ pub(super) fn lists(dir: &Dir, path: &str, at: u64) -> Result<bool> {
     Ok(begins && there.ends_with(wanted.get(64..).unwrap_or_default().as_bytes()))
 }
 
+/// Whether the line that begins at `at` says that `path` has these bytes.
+pub(super) fn say(dir: &Dir, path: &str, at: u64, sha256: Sha256) -> Result<bool> {
+    let Some(file) = file_of(path) else {
+        return Ok(true);
+    };
+    if !lists(dir, path, at)? {
+        return Ok(false);
+    }
+    let mut digest = [0; 64];
+    let read = dir.read(file)?.read_exact_at(&mut digest, at);
+    Ok(read.is_ok() && digest == sha256.to_string().as_bytes())
+}
+
 /// Lines to be written, by file and place.
 #[derive(Debug, Default)]
 pub(super) struct Lines {

@@ -1,5 +1,7 @@
 //! The room as a whole, on real folders: placing, crashes between any two steps, torn journals.
 
+mod heal;
+
 use super::*;
 use crate::digest::{Contradiction, Evidence, Hasher, Proven, Subject, Verified, prove};
 use crate::object::{

@@ -12,11 +12,10 @@ mod sums;
 
 use super::Problem;
 use crate::error::{Error, Kind, Result};
-use crate::home::{Rebuilding, Replayed, Shelf};
+use crate::home::{Diary, Rebuilding, Replayed, Shelf};
 use crate::object::{Clock, State, StoredVersion};
 use crate::outcome::{Event, Reporter, Stop};
 use crate::store::Area;
-use said::Diary;
 use std::collections::{BTreeMap, HashSet};
 
 /// Rows read at a time.
@@ -65,7 +64,8 @@ pub fn rebuild(
         report.sources += 1;
         report.groups += replayed.journal.proven + replayed.journal.unproven;
         let mut work = Work {
-            diary: Diary::new(clock),
+            diary: Diary::new("rebuild", clock),
+            adopted: 0,
             shelf: &mut shelf,
             report: &mut report,
             doubted: &replayed.doubted,
@@ -84,6 +84,8 @@ pub fn rebuild(
 struct Work<'w, 'h> {
     shelf: &'w mut Shelf<'h>,
     diary: Diary<'w>,
+    /// Files that the sums alone vouch for.
+    adopted: u64,
     report: &'w mut RebuildReport,
     /// Rows that only unproven lines speak of.
     doubted: &'w HashSet<i64>,
@@ -106,7 +108,7 @@ impl Work<'_, '_> {
         }
         self.strangers()?;
         self.retire()?;
-        self.diary.close(self.shelf)?;
+        self.close()?;
         for area in SUMMED {
             if stale.contains(&area) || self.has_unlisted(area)? {
                 self.write_sums(area)?;

@@ -18,7 +18,7 @@ fn cron_lines() -> Vec<String> {
             fields[6].to_owned()
         })
         .collect();
-    assert_eq!(jobs.len(), 2);
+    assert_eq!(jobs.len(), 3);
     jobs
 }
 
@@ -30,24 +30,25 @@ fn cron_is_silent_unless_something_is_wrong() {
     std::fs::write(&program, "#!/bin/sh\necho \"told $*\"\nexit $WITH\n").unwrap();
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
     let jobs = cron_lines();
-    for (job, command, silent) in [
-        (&jobs[0], "pull", &[0, 3, 6][..]),
-        (&jobs[1], "status", &[0]),
+    for (job, command, told, silent) in [
+        (&jobs[0], "pull", "pull", &[0, 3, 6][..]),
+        (&jobs[1], "status", "status", &[0]),
+        (&jobs[2], "scrub", "scrub --heal", &[0, 3, 6]),
     ] {
         for code in 0..=7 {
             let mut sh = Command::new("/bin/sh");
             sh.args(["-c", job])
                 .env("PATH", bin.path())
                 .env("WITH", code.to_string());
-            let told = Running::spawn(sh).finish().exits(0);
+            let said = Running::spawn(sh).finish().exits(0);
             let expected = if silent.contains(&code) {
                 String::new()
             } else {
                 format!(
-                    "told -c /etc/offsite/offsite.toml {command}\noffsite {command}: exit {code}\n"
+                    "told -c /etc/offsite/offsite.toml {told}\noffsite {command}: exit {code}\n"
                 )
             };
-            assert_eq!(told.stdout, expected, "{command} {code}");
+            assert_eq!(said.stdout, expected, "{command} {code}");
         }
     }
 }

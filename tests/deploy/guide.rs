@@ -85,7 +85,11 @@ fn the_guide_works_from_the_store_to_the_verified_pull() {
 #[test]
 fn the_guide_names_the_units_the_credential_and_the_files_that_there_are() {
     let all = commands().join("\n");
-    for unit in ["offsite-pull.timer", "offsite-status.timer"] {
+    for unit in [
+        "offsite-pull.timer",
+        "offsite-status.timer",
+        "offsite-scrub.timer",
+    ] {
         assert!(all.contains(unit), "{unit}");
         assert!(deploy(&format!("raspberry-pi/{unit}")).exists(), "{unit}");
     }

@@ -6,11 +6,13 @@ use offsite::cli::Exit;
 use std::path::Path;
 use std::process::Command;
 
-const UNITS: [&str; 5] = [
+const UNITS: [&str; 7] = [
     "offsite-pull.service",
     "offsite-pull.timer",
     "offsite-status.service",
     "offsite-status.timer",
+    "offsite-scrub.service",
+    "offsite-scrub.timer",
     "offsite-failed@.service",
 ];
 
@@ -62,7 +64,11 @@ fn systemd_finds_nothing_wrong_with_the_units() {
 #[cfg_attr(without_systemd, ignore = "OFFSITE_TEST_WITHOUT names systemd")]
 fn systemd_calls_the_services_well_confined() {
     let folder = units();
-    for name in ["offsite-pull.service", "offsite-status.service"] {
+    for name in [
+        "offsite-pull.service",
+        "offsite-status.service",
+        "offsite-scrub.service",
+    ] {
         let mut security = analyze(folder.path());
         security
             .args(["security", "--offline=true", "--no-pager", "--threshold=20"])
@@ -84,7 +90,9 @@ fn setting<'a>(unit: &'a str, name: &str) -> &'a str {
 fn a_run_done_in_part_and_a_held_lock_are_no_failures_of_the_unit() {
     let pull = text("raspberry-pi/offsite-pull.service");
     let fine = [Exit::Partial, Exit::Locked].map(|exit| exit.code().to_string());
-    assert_eq!(setting(&pull, "SuccessExitStatus"), fine.join(" "));
+    for unit in [&pull, &text("raspberry-pi/offsite-scrub.service")] {
+        assert_eq!(setting(unit, "SuccessExitStatus"), fine.join(" "));
+    }
     // The daily look says all that is not well.
     assert!(!text("raspberry-pi/offsite-status.service").contains("SuccessExitStatus"));
 }
@@ -99,7 +107,9 @@ fn the_pull_waits_for_the_network_the_time_and_the_drive() {
             "network-online.target time-sync.target"
         );
     }
-    for unit in [&pull, &text("raspberry-pi/offsite-status.service")] {
+    let others =
+        ["status", "scrub"].map(|name| text(&format!("raspberry-pi/offsite-{name}.service")));
+    for unit in others.iter().chain([&pull]) {
         assert_eq!(setting(unit, "RequiresMountsFor"), "/mnt/usb");
         assert_eq!(setting(unit, "ReadWritePaths"), "-/mnt/usb");
         assert_eq!(setting(unit, "OnFailure"), "offsite-failed@%n.service");

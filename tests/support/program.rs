@@ -231,3 +231,21 @@ pub fn each_file(folder: &Path, see: &mut dyn FnMut(&Path, &[u8])) {
         }
     }
 }
+
+/// How many bytes the program `offsite args… --store STORE` had fetched from the drive, by the kernel's
+/// account of the shell that waited for it (proc_pid_io(5), `read_bytes`).
+pub fn fetched_by(store: &Path, args: &[&str]) -> u64 {
+    let account = Command::new("sh")
+        .args(["-c", r#""$@" >&2; cat "/proc/$$/io""#, "sh"])
+        .arg(program())
+        .args(args)
+        .arg("--store")
+        .arg(store)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(account.stdout).unwrap();
+    let line = text.lines().find_map(|l| l.strip_prefix("read_bytes: "));
+    line.expect("the kernel keeps no account of I/O")
+        .parse()
+        .unwrap()
+}

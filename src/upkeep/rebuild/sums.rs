@@ -148,7 +148,8 @@ impl Work<'_, '_> {
             names,
             at: self.diary.now(),
         };
-        self.diary.adopted(self.shelf, fact)
+        self.adopted += 1;
+        self.diary.add(self.shelf, fact)
     }
 
     /// Whether a file of the area has no line in the sums.

@@ -1,0 +1,246 @@
+//! `offsite scrub`
+
+use super::progress::Progress;
+use super::pull::{runtime, stoppable};
+use super::view::{StoreArg, open_store, read_config, store_config};
+use super::{Context, Exit, warn, written};
+use crate::catalogue::Catalogue;
+use crate::config::{Config, LimitsConfig, parse_duration, parse_size};
+use crate::error::{Error, Kind, Result};
+use crate::home::{self, Home};
+use crate::night::{Buckets, Night};
+use crate::object::Clock;
+use crate::outcome::Silent;
+use crate::report;
+use crate::scrub::{Found, Ground, Healer, Limits, OtherStore, Scrub};
+use crate::store::{Reader, Store};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A part of the copy's bytes is read by default: all of it in so many runs.
+const PART: u64 = 30;
+
+/// Read the copy again, a part each time, and say what is not what was stored
+///
+/// Files that were never checked come first, then those checked least recently; the next run goes on
+/// where this one ended. What is read is read from the drive, not from memory. Said are: files that have
+/// rotted, are cut short, missing, or changed by hand; files that nothing vouches for; journals that
+/// are not what was written; lines of SHA256SUMS that are wrong. Exit 0: what was read is whole; 7: some
+/// of it is not; 3: interrupted, or files that nobody knows.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Read so many bytes: "20GiB" [default: a thirtieth of the copy]
+    #[arg(long, value_name = "SIZE")]
+    budget: Option<String>,
+    /// Read for so long: "30m"
+    #[arg(long = "for", value_name = "TIME")]
+    time: Option<String>,
+    /// Read all of it
+    #[arg(long, conflicts_with_all = ["budget", "time"])]
+    all: bool,
+    /// Put the very bytes that were stored in the place of what is damaged: from another name on the
+    /// drive, from --from, or fetched once more from the bucket
+    ///
+    /// What is damaged waits in quarantine/ until they stand, synced.
+    #[arg(long)]
+    heal: bool,
+    /// With --heal: take good bytes from this store, a mirror of this one or the one that this mirrors
+    #[arg(long, value_name = "DIR", requires = "heal")]
+    from: Vec<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArg,
+}
+
+pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
+    in_the_background();
+    let stop = stoppable()?;
+    let config = match &args.store.store {
+        None => Some(read_config(context)?),
+        Some(_) => None,
+    };
+    let progress = Progress::of("check");
+    let limits = Limits {
+        bytes: args
+            .budget
+            .as_deref()
+            .map(|text| parse_size("--budget", text))
+            .transpose()?,
+        time: args.time.as_deref().map(parse_duration).transpose()?,
+    };
+    let scrub = Scrub {
+        limits,
+        clock: &Clock::System,
+        stop: &stop,
+        reporter: &progress,
+    };
+    let (found, damaged) = match open(context, &args)? {
+        Opened::Home(home) => (in_home(&args, config.as_ref(), *home, scrub)?, false),
+        Opened::Alone(alone) => (alone.read(&args, scrub)?, alone.damaged),
+    };
+    drop(progress);
+    match args.json {
+        true => report::line(&mut context.out, &report::scrubbed_json(&found)),
+        false => report::scrubbed(&mut context.out, &found, args.heal),
+    }
+    .map_err(written)?;
+    let exit = exit_of(&found);
+    Ok(if damaged {
+        exit.and(Exit::Damaged)
+    } else {
+        exit
+    })
+}
+
+fn exit_of(found: &Found) -> Exit {
+    let whole = match found.unhealed() + found.journals.len() {
+        0 => Exit::Ok,
+        _ => Exit::Damaged,
+    };
+    match found.interrupted || found.given_up || found.unknown > 0 {
+        true => whole.and(Exit::Partial),
+        false => whole,
+    }
+}
+
+/// What is only read.
+struct Alone {
+    reader: Reader,
+    catalogue: Box<Catalogue>,
+    /// Whether that is because the journal or the catalogue is damaged.
+    damaged: bool,
+}
+
+/// The copy, as far as it can be opened.
+enum Opened {
+    Home(Box<Home>),
+    /// It cannot be written, or its journal or catalogue must be made anew first.
+    Alone(Alone),
+}
+
+fn open(context: &Context, args: &Args) -> Result<Opened> {
+    let config = store_config(context, args.store.store.clone())?;
+    let why = match open_home(&config) {
+        Ok(home) => return Ok(Opened::Home(Box::new(home))),
+        // Nothing is to be written but what was found: a drive that is full is checked, too.
+        Err(error) if matches!(error.kind(), Kind::Store | Kind::Damaged) => error,
+        Err(error) => return Err(error),
+    };
+    let (reader, _) = open_store(context, &args.store)?;
+    warn("nothing is noted of what this scrub reads", &why);
+    let mut instead = |why: &str| {
+        let what = Error::new(Kind::Damaged, why.to_owned());
+        warn("the journals are read instead of the catalogue", &what);
+    };
+    let catalogue = home::catalogue_of(&reader, &mut instead)?;
+    Ok(Opened::Alone(Alone {
+        damaged: why.kind() == Kind::Damaged,
+        catalogue: Box::new(catalogue),
+        reader,
+    }))
+}
+
+fn open_home(config: &crate::config::StoreConfig) -> Result<Home> {
+    let mut config = config.clone();
+    // Reading needs no room.
+    config.min_free = 0;
+    let mut home = Home::open(&config, Clock::System)?;
+    for source in home.store().reader().sources()? {
+        home.shelf_of(&source)?;
+    }
+    Ok(home)
+}
+
+fn in_home(
+    args: &Args,
+    config: Option<&Config>,
+    mut home: Home,
+    mut scrub: Scrub<'_>,
+) -> Result<Found> {
+    scrub.limits = limits(args, scrub.limits, home.catalogue())?;
+    let mut found = scrub.read(&mut Ground::Home(&mut home))?;
+    let night = match (args.heal, config) {
+        (true, Some(config)) => Some(night(config, &scrub)?),
+        _ => None,
+    };
+    let mut healers: Vec<Box<dyn Healer + '_>> = Vec::new();
+    for dir in &args.from {
+        healers.push(Box::new(other(dir, home.store(), &scrub)?));
+    }
+    if let (Some(night), Some(config)) = (&night, config) {
+        healers.push(Box::new(Buckets::new(night, &config.sources)));
+    }
+    let healers = args.heal.then_some(healers);
+    scrub.write_down(&mut home, &mut found, healers)?;
+    home.close()?;
+    Ok(found)
+}
+
+impl Alone {
+    fn read(&self, args: &Args, mut scrub: Scrub<'_>) -> Result<Found> {
+        if args.heal {
+            let what = format!("{} cannot be healed as it is", self.reader.path().display());
+            return Err(Error::new(Kind::Store, what).hint("mount it for writing; where its journal or catalogue is damaged, run `offsite catalogue rebuild` first"));
+        }
+        scrub.limits = limits(args, scrub.limits, &self.catalogue)?;
+        scrub.read(&mut Ground::Alone(&self.reader, &self.catalogue))
+    }
+}
+
+/// What the owner said, else a part of the copy.
+fn limits(args: &Args, said: Limits, catalogue: &Catalogue) -> Result<Limits> {
+    if args.all || said != Limits::default() {
+        return Ok(said);
+    }
+    let bytes: u64 = catalogue.counts(None)?.iter().map(|c| c.bytes).sum();
+    Ok(Limits {
+        bytes: Some(bytes.div_ceil(PART)),
+        ..said
+    })
+}
+
+fn night(config: &Config, scrub: &Scrub<'_>) -> Result<Night> {
+    Ok(Night {
+        runtime: runtime()?,
+        limits: LimitsConfig {
+            max_object: None,
+            ..config.limits.clone()
+        },
+        clock: Clock::System,
+        stop: scrub.stop.clone(),
+        reporter: Arc::new(Silent),
+    })
+}
+
+/// Another store to heal from.
+fn other<'s>(dir: &Path, own: &Store, scrub: &Scrub<'s>) -> Result<OtherStore<'s>> {
+    let reader = Store::open_read(dir)?;
+    if reader.marker().id == own.marker().id {
+        let what = format!("{} is this very store, or a clone of it", dir.display());
+        return Err(Error::new(Kind::Usage, what)
+            .hint("name a mirror of it, or the store that this is a mirror of"));
+    }
+    let mut instead = |why: &str| {
+        let what = Error::new(Kind::Damaged, why.to_owned());
+        warn(
+            "the other store's journals are read instead of its catalogue",
+            &what,
+        );
+    };
+    Ok(OtherStore {
+        catalogue: home::catalogue_of(&reader, &mut instead)?,
+        reader,
+        stop: scrub.stop,
+        reporter: scrub.reporter,
+    })
+}
+
+/// Everybody else comes first, on the processor and on the drive: a process without an I/O priority of
+/// its own has one by its niceness (ioprio_set(2)).
+fn in_the_background() {
+    if let Err(error) = rustix::process::setpriority_process(None, 19) {
+        log::debug!("the scrub runs at the usual priority: {error}");
+    }
+}

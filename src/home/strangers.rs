@@ -1,0 +1,39 @@
+//! Files that nothing vouches for.
+
+use crate::catalogue::Catalogue;
+use crate::error::Result;
+use crate::object::SourceName;
+use crate::store::{Area, Lies, Reader};
+
+/// Hands every file of a source's `latest/`, `history/` and `quarantine/` that no row of the catalogue
+/// speaks of to `each`, and everything there that is no regular file.
+pub fn strangers(
+    (reader, catalogue): (&Reader, &Catalogue),
+    source: &SourceName,
+    each: &mut dyn FnMut(&Lies) -> Result<()>,
+) -> Result<()> {
+    let folder = format!("{source}/");
+    for area in [Area::Latest, Area::History, Area::Quarantine] {
+        reader.walk(source, area, &mut |lies: Lies| {
+            let path = lies.path.strip_prefix(&folder).unwrap_or(&lies.path);
+            let known = lies.bytes.is_some()
+                && (!catalogue.at_path(source, path)?.is_empty() || is_note(reader, source, path)?);
+            match known {
+                true => Ok(()),
+                false => each(&lies),
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether the file is the note beside one in quarantine.
+fn is_note(reader: &Reader, source: &SourceName, path: &str) -> Result<bool> {
+    let noted = path
+        .strip_suffix(".txt")
+        .filter(|path| path.starts_with("quarantine/"));
+    Ok(match noted {
+        Some(noted) => reader.stat(&format!("{source}/{noted}"))?.is_some(),
+        None => false,
+    })
+}

@@ -1,0 +1,343 @@
+//! Reads the copy again, from the medium, and says what is not what was stored; heals what can be.
+//!
+//! Files that were never checked come first, then those checked least recently, so that every run
+//! goes on where the one before ended and a part of the copy a night is all of it in time. Only the
+//! catalogue remembers which those are.
+
+mod heal;
+mod judge;
+mod said;
+
+pub use heal::{Healer, OtherStore, Unhealed};
+pub use judge::{Expected, Fault, Note, judge};
+
+use crate::catalogue::{Catalogue, ToCheck};
+use crate::error::Result;
+use crate::home::{Home, strangers};
+use crate::object::{Clock, SourceName, State, StoredVersion, Timestamp};
+use crate::outcome::{Event, Reporter, Stop};
+use crate::store::Reader;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+/// Rows read at a time.
+const ROWS: u32 = 256;
+/// So many files are noted together as checked,
+const MARKED: usize = 64;
+/// or this long after the first of them.
+const MARKED_AFTER: Duration = Duration::from_secs(2);
+/// So much damage is named and healed in one run: a drive that has more is dying, and is not read to
+/// its end.
+const MOST: usize = 10_000;
+/// So many strangers and notes are named.
+const NAMED: usize = 1000;
+
+/// What a run may take. What it has begun to read it reads to the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes read.
+    pub bytes: Option<u64>,
+    /// Time.
+    pub time: Option<Duration>,
+}
+
+/// A file that is not what was stored.
+#[derive(Clone, Debug)]
+pub struct Damaged {
+    /// The version that it is of; others may share it.
+    pub version: StoredVersion,
+    /// Where, relative to the store.
+    pub path: String,
+    /// Where its line in the sums begins, in bytes.
+    pub sums_at: Option<u64>,
+    /// How.
+    pub fault: Fault,
+    /// Where good bytes came from.
+    pub healed: Option<String>,
+    /// Why those who were asked had none.
+    pub unhealed: Vec<String>,
+}
+
+/// Something to look at, with its path relative to the store.
+pub type Named = (String, String);
+
+/// What a run found.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Files read.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files that are not what was stored.
+    pub damaged: Vec<Damaged>,
+    /// Journals that are not what was written: where, and why.
+    pub journals: Vec<(SourceName, Named)>,
+    /// Files that nothing vouches for.
+    pub strangers: Vec<(SourceName, Named)>,
+    /// How many of those there are.
+    pub unknown: u64,
+    /// Files that are whole, and worth a look.
+    pub notes: Vec<Named>,
+    /// Whether every file was read.
+    pub complete: bool,
+    /// Whether the owner ended it.
+    pub interrupted: bool,
+    /// Whether so much is damaged that the rest was not read.
+    pub given_up: bool,
+    /// What was read of each source, in files and bytes.
+    by_source: Vec<(String, u64, u64)>,
+}
+
+impl Found {
+    /// Files that are damaged still.
+    pub fn unhealed(&self) -> usize {
+        self.damaged.iter().filter(|d| d.healed.is_none()).count()
+    }
+}
+
+/// The copy that is read: with its catalogue to write in, or to read alone.
+pub enum Ground<'g> {
+    /// What was read is noted.
+    Home(&'g mut Home),
+    /// Nothing is written.
+    Alone(&'g Reader, &'g Catalogue),
+}
+
+impl Ground<'_> {
+    fn reader(&self) -> &Reader {
+        match self {
+            Self::Home(home) => home.store().reader(),
+            Self::Alone(reader, _) => reader,
+        }
+    }
+
+    fn catalogue(&self) -> &Catalogue {
+        match self {
+            Self::Home(home) => home.catalogue(),
+            Self::Alone(_, catalogue) => catalogue,
+        }
+    }
+}
+
+/// One run.
+pub struct Scrub<'s> {
+    /// What it may take.
+    pub limits: Limits,
+    /// Our clock.
+    pub clock: &'s Clock,
+    /// The owner's wish to end.
+    pub stop: &'s Stop,
+    /// Hears how it goes on.
+    pub reporter: &'s dyn Reporter,
+}
+
+impl Scrub<'_> {
+    /// Reads files until a limit is reached or all are read, then looks for what nothing vouches
+    /// for, and at the journals.
+    pub fn read(&self, ground: &mut Ground<'_>) -> Result<Found> {
+        let mut round = Round {
+            scrub: self,
+            began: Instant::now(),
+            at: self.clock.now(),
+            found: Found::default(),
+            right: Vec::new(),
+            marked: Instant::now(),
+            bad: HashSet::new(),
+        };
+        round.files(ground)?;
+        round.mark(ground)?;
+        let mut found = round.found;
+        if !found.interrupted {
+            self.around(ground, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn around(&self, ground: &Ground<'_>, found: &mut Found) -> Result<()> {
+        let (reader, catalogue) = (ground.reader(), ground.catalogue());
+        for source in reader.remains()? {
+            let report = reader.verify_journal(&source, None)?;
+            if let Some(broken) = report.broken {
+                let name = broken.file.file_name().unwrap_or_default();
+                let named = (
+                    format!("{source}/journal/{}", name.to_string_lossy()),
+                    format!("byte {}: {}", broken.at, broken.why),
+                );
+                found.journals.push((source.clone(), named));
+            }
+            strangers((reader, catalogue), &source, &mut |lies| {
+                found.interrupted |= self.stop.requested();
+                found.unknown += 1;
+                if found.strangers.len() < NAMED {
+                    let what = match lies.bytes {
+                        Some(_) => "nothing vouches for this file; left as it is",
+                        None => "it is no regular file; left as it is",
+                    };
+                    let named = (lies.path.clone(), what.to_owned());
+                    found.strangers.push((source.clone(), named));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The reading of one run.
+struct Round<'r> {
+    scrub: &'r Scrub<'r>,
+    began: Instant,
+    /// What is read in this run bears this time.
+    at: Timestamp,
+    found: Found,
+    /// Files that are right, and not noted as such yet.
+    right: Vec<(SourceName, String)>,
+    marked: Instant,
+    /// Paths that are not: versions may share one.
+    bad: HashSet<String>,
+}
+
+impl Round<'_> {
+    fn files(&mut self, ground: &mut Ground<'_>) -> Result<()> {
+        let mut after = None;
+        loop {
+            let rows = ground.catalogue().to_check(after, ROWS)?;
+            let Some(last) = rows.last() else {
+                self.found.complete = true;
+                return Ok(());
+            };
+            after = Some(last.place);
+            let mut seen = HashSet::new();
+            for row in rows {
+                // A file that several versions share is read once.
+                let fresh = row
+                    .version
+                    .path
+                    .clone()
+                    .is_some_and(|path| !self.bad.contains(&path) && seen.insert(path));
+                if !fresh || row.checked_at() == Some(self.at) {
+                    continue;
+                }
+                if self.is_over(&row.version) || !self.file(ground, &row)? {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Whether what may be taken is, before this file.
+    fn is_over(&mut self, next: &StoredVersion) -> bool {
+        if self.scrub.stop.requested() {
+            self.found.interrupted = true;
+            return true;
+        }
+        if self.found.damaged.len() >= MOST {
+            self.found.given_up = true;
+            return true;
+        }
+        let limits = self.scrub.limits;
+        let size = next.identity.size;
+        // The first one is always read: a file larger than the limit would never be.
+        self.found.files > 0
+            && (limits
+                .bytes
+                .is_some_and(|most| self.found.bytes + size > most)
+                || limits.time.is_some_and(|most| self.began.elapsed() >= most))
+    }
+
+    /// Reads one file; whether to go on.
+    fn file(&mut self, ground: &mut Ground<'_>, row: &ToCheck) -> Result<bool> {
+        let version = &row.version;
+        let (Some(path), Some(sha256)) = (&version.path, version.sha256) else {
+            return Ok(true);
+        };
+        let scrub = self.scrub;
+        let mut bytes = 0;
+        let read = ground.reader().read_medium(path, &mut |piece| {
+            bytes += piece;
+            scrub.reporter.report(&Event::Bytes(piece));
+            !scrub.stop.requested()
+        })?;
+        let expected = Expected {
+            sha256,
+            bytes: (version.state != State::Quarantined).then_some(version.identity.size),
+            right_at: row.right_at(),
+        };
+        let Some(verdict) = judge(&expected, &read) else {
+            self.found.interrupted = true;
+            return Ok(false);
+        };
+        self.count(&version.source, bytes);
+        scrub.reporter.report(&Event::Finished(&version.key));
+        let verdict = match verdict {
+            Ok(_) if !sums_agree(ground.reader(), row, path)? => Err(Fault::Line),
+            verdict => verdict,
+        };
+        match verdict {
+            Err(fault) => self.damaged(row, path, fault),
+            Ok(note) => {
+                if let Some(note) = note.filter(|_| self.found.notes.len() < NAMED) {
+                    self.found.notes.push((path.clone(), note.to_string()));
+                }
+                let source = SourceName::new(version.source.as_str())?;
+                let below = below(version, path).to_owned();
+                self.right.push((source, below));
+                if self.right.len() >= MARKED || self.marked.elapsed() >= MARKED_AFTER {
+                    self.mark(ground)?;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn count(&mut self, source: &str, bytes: u64) {
+        self.found.files += 1;
+        self.found.bytes += bytes;
+        let by_source = &mut self.found.by_source;
+        match by_source.iter_mut().find(|(name, ..)| name == source) {
+            Some((_, files, sum)) => {
+                *files += 1;
+                *sum += bytes;
+            }
+            None => by_source.push((source.to_owned(), 1, bytes)),
+        }
+    }
+
+    fn damaged(&mut self, row: &ToCheck, path: &str, fault: Fault) {
+        self.bad.insert(path.to_owned());
+        self.found.damaged.push(Damaged {
+            version: row.version.clone(),
+            path: path.to_owned(),
+            sums_at: row.sums_at,
+            fault,
+            healed: None,
+            unhealed: Vec::new(),
+        });
+    }
+
+    /// Notes what is right. What is not has no mark, and comes first in the next run.
+    fn mark(&mut self, ground: &mut Ground<'_>) -> Result<()> {
+        self.marked = Instant::now();
+        let right = std::mem::take(&mut self.right);
+        match ground {
+            Ground::Home(home) if !right.is_empty() => home.set_checked(&right, self.at),
+            Ground::Home(_) | Ground::Alone(..) => Ok(()),
+        }
+    }
+}
+
+/// Whether the file's line in the sums says what is recorded, where it is known which one that is.
+fn sums_agree(reader: &Reader, row: &ToCheck, path: &str) -> Result<bool> {
+    let (Some(at), Some(sha256)) = (row.sums_at, row.version.sha256) else {
+        return Ok(true);
+    };
+    reader.sums_say(&row.version.source, below(&row.version, path), at, sha256)
+}
+
+/// The path relative to the source's folder.
+fn below<'p>(version: &StoredVersion, path: &'p str) -> &'p str {
+    let below = path.strip_prefix(version.source.as_str());
+    below
+        .and_then(|below| below.strip_prefix('/'))
+        .unwrap_or(path)
+}

@@ -1,0 +1,204 @@
+//! The very bytes again, from wherever they are whole.
+
+use super::{Damaged, Fault, below};
+use crate::catalogue::Catalogue;
+use crate::error::{Error, Kind, Result};
+use crate::home::{Diary, Shelf};
+use crate::object::{EventRecord, Fact, Sha256, SourceName, StoredVersion};
+use crate::outcome::{Event, Reporter, Stop};
+use crate::store::{Entry, Reader, Whole};
+
+/// So many files of a store are tried for the same bytes.
+const TRIED: usize = 20;
+
+/// Why somebody had no good bytes.
+#[derive(Debug)]
+pub enum Unhealed {
+    /// It has none: why.
+    Without(String),
+    /// Our drive failed: nothing can be healed.
+    Drive(Error),
+}
+
+/// Somebody who may have good bytes.
+pub trait Healer {
+    /// Who: `the bucket`, `the store at /mnt/second`.
+    fn name(&self) -> String;
+    /// Brings the version's bytes into `incoming/`.
+    fn bring(
+        &mut self,
+        shelf: &Shelf<'_>,
+        version: &StoredVersion,
+        sha256: Sha256,
+    ) -> Result<Whole, Unhealed>;
+}
+
+/// Another store that has the same objects: a mirror, or the store that this is a mirror of.
+pub struct OtherStore<'o> {
+    /// The store.
+    pub reader: Reader,
+    /// What it has.
+    pub catalogue: Catalogue,
+    /// The owner's wish to end.
+    pub stop: &'o Stop,
+    /// Hears how it goes on.
+    pub reporter: &'o dyn Reporter,
+}
+
+impl Healer for OtherStore<'_> {
+    fn name(&self) -> String {
+        format!("the store at {}", self.reader.path().display())
+    }
+
+    fn bring(
+        &mut self,
+        shelf: &Shelf<'_>,
+        version: &StoredVersion,
+        sha256: Sha256,
+    ) -> Result<Whole, Unhealed> {
+        let copy = Copy {
+            reader: &self.reader,
+            catalogue: &self.catalogue,
+            stop: self.stop,
+            reporter: self.reporter,
+        };
+        copy.bring(shelf, version, sha256, None)
+    }
+}
+
+/// A store's files, to copy from.
+struct Copy<'c> {
+    reader: &'c Reader,
+    catalogue: &'c Catalogue,
+    stop: &'c Stop,
+    reporter: &'c dyn Reporter,
+}
+
+impl Copy<'_> {
+    /// From the first file that is recorded with these bytes and has them; not from `except`.
+    fn bring(
+        &self,
+        shelf: &Shelf<'_>,
+        version: &StoredVersion,
+        sha256: Sha256,
+        except: Option<&str>,
+    ) -> Result<Whole, Unhealed> {
+        let paths = self
+            .paths(version, sha256, except)
+            .map_err(|error| Unhealed::Without(error.to_string()))?;
+        let mut why = "it does not have these bytes".to_owned();
+        for path in paths {
+            why = format!("{path} is not what it should be either");
+            let Ok(from) = self.reader.open(&path) else {
+                continue;
+            };
+            let space = shelf.store().space();
+            let mut each = |bytes| {
+                self.reporter.report(&Event::Bytes(bytes));
+                !self.stop.requested()
+            };
+            let copied = shelf
+                .incoming()
+                .copy_whole(&from, sha256, &space, &mut each)
+                .map_err(Unhealed::Drive)?;
+            if let Some(whole) = copied {
+                return Ok(whole);
+            }
+        }
+        Err(Unhealed::Without(why))
+    }
+
+    fn paths(
+        &self,
+        version: &StoredVersion,
+        sha256: Sha256,
+        except: Option<&str>,
+    ) -> Result<Vec<String>> {
+        let source = SourceName::new(version.source.as_str())?;
+        let mut paths: Vec<String> = Vec::new();
+        let key = version.key.as_str();
+        self.catalogue.versions_of(&source, key, &mut |other| {
+            let same = other.sha256 == Some(sha256) && paths.len() < TRIED;
+            let path = other.path.filter(|path| same && !paths.contains(path));
+            paths.extend(path.filter(|path| except != Some(path.as_str())));
+            Ok(())
+        })?;
+        Ok(paths)
+    }
+}
+
+/// Heals one file, with the bytes of the first who has them: this drive itself under another name,
+/// then each of `healers`.
+pub(super) fn heal(
+    shelf: &mut Shelf<'_>,
+    diary: &mut Diary<'_>,
+    damaged: &mut Damaged,
+    healers: &mut [Box<dyn Healer + '_>],
+    (stop, reporter): (&Stop, &dyn Reporter),
+) -> Result<()> {
+    let Some(sha256) = damaged.version.sha256 else {
+        return Ok(());
+    };
+    // The file is whole: a rebuild writes the line.
+    if damaged.fault == Fault::Line {
+        return Ok(());
+    }
+    let itself = Copy {
+        reader: shelf.store().reader(),
+        catalogue: shelf.catalogue(),
+        stop,
+        reporter,
+    };
+    let version = &damaged.version;
+    let mut brought = itself.bring(shelf, version, sha256, Some(&damaged.path));
+    let mut from = "another name on this drive".to_owned();
+    for healer in healers {
+        match brought {
+            Err(Unhealed::Without(_)) if !stop.requested() => {}
+            _ => break,
+        }
+        from = healer.name();
+        brought = healer.bring(shelf, version, sha256);
+        if let Err(Unhealed::Without(why)) = &brought {
+            damaged.unhealed.push(format!("{from}: {why}"));
+        }
+    }
+    let whole = match brought {
+        Ok(whole) => whole,
+        Err(Unhealed::Without(_)) => return Ok(()),
+        Err(Unhealed::Drive(error)) => return Err(error),
+    };
+    let path = below(&damaged.version, &damaged.path).to_owned();
+    let key = damaged.version.key.clone();
+    let happened = EventRecord {
+        kind: "healed".to_owned(),
+        key: Some(key.clone()),
+        text: format!(
+            "{path}: {}; its bytes came again from {from}",
+            damaged.fault
+        ),
+        at: diary.now(),
+    };
+    let entry = Entry::Heal {
+        whole,
+        key,
+        identity: damaged.version.identity.clone(),
+        path,
+        sums_at: damaged.sums_at,
+    };
+    diary.enter(shelf, entry)?;
+    diary.add(shelf, Fact::Event(happened))?;
+    match diary.flush(shelf) {
+        Ok(()) => {
+            damaged.healed = Some(from);
+            Ok(())
+        }
+        // Something stands there that nothing may be put over.
+        Err(error) if matches!(error.kind(), Kind::Run | Kind::Store) => {
+            shelf.store().still_there()?;
+            damaged.unhealed.push(error.to_string());
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}

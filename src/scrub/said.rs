@@ -1,0 +1,215 @@
+//! What a scrub writes down: what it read, what it healed, and what the owner must know.
+
+use super::heal::heal;
+use super::{Damaged, Fault, Found, Healer, Scrub};
+use crate::error::Result;
+use crate::home::{Diary, Home, Shelf};
+use crate::object::{Advice, Fact, Scrubbed, Severity, SourceName, printable};
+use std::collections::BTreeSet;
+
+/// So many files are named in a finding.
+const SAID: usize = 10;
+/// So many scrubs make a trend.
+const TREND: u32 = 5;
+
+/// Findings of a scrub.
+const ROT: &str = "rot";
+const HEALED: &str = "rot-healed";
+const STRANGERS: &str = "unknown-files";
+const MEDIUM: &str = "read-errors";
+
+impl Scrub<'_> {
+    /// Heals what `healers` and the drive itself have good bytes for (nothing without healers being
+    /// asked for: `None`), and writes down what was found.
+    pub fn write_down(
+        &self,
+        home: &mut Home,
+        found: &mut Found,
+        mut healers: Option<Vec<Box<dyn Healer + '_>>>,
+    ) -> Result<()> {
+        let ended = match (found.interrupted, found.given_up) {
+            (true, _) => "interrupted",
+            (false, true) => "partial",
+            (false, false) => "complete",
+        };
+        for source in concerned(found)? {
+            let mut shelf = home.shelf_of(&source)?;
+            let mut diary = Diary::new("scrub", self.clock);
+            let mut damaged = take(found, &source);
+            if let Some(healers) = &mut healers {
+                for one in &mut damaged {
+                    if self.stop.requested() {
+                        found.interrupted = true;
+                        break;
+                    }
+                    heal(
+                        &mut shelf,
+                        &mut diary,
+                        one,
+                        healers,
+                        (self.stop, self.reporter),
+                    )?;
+                }
+            }
+            let told = say(&mut shelf, &mut diary, found, &damaged);
+            found.damaged.append(&mut damaged);
+            told?;
+            diary.close(&mut shelf, ended)?;
+        }
+        Ok(())
+    }
+}
+
+/// The sources that there is something to write of.
+fn concerned(found: &Found) -> Result<BTreeSet<SourceName>> {
+    let mut sources = BTreeSet::new();
+    for (name, ..) in &found.by_source {
+        sources.insert(SourceName::new(name.as_str())?);
+    }
+    sources.extend(found.strangers.iter().map(|(source, _)| source.clone()));
+    sources.extend(found.journals.iter().map(|(source, _)| source.clone()));
+    Ok(sources)
+}
+
+fn take(found: &mut Found, source: &SourceName) -> Vec<Damaged> {
+    let all = std::mem::take(&mut found.damaged);
+    let (mine, others) = all
+        .into_iter()
+        .partition(|damaged| damaged.version.source == source.as_str());
+    found.damaged = others;
+    mine
+}
+
+fn say(
+    shelf: &mut Shelf<'_>,
+    diary: &mut Diary<'_>,
+    found: &Found,
+    damaged: &[Damaged],
+) -> Result<()> {
+    let source = shelf.name().clone();
+    let unreadable = |damaged: &&Damaged| matches!(damaged.fault, Fault::Unreadable(_));
+    let healed = damaged.iter().filter(|d| d.healed.is_some()).count();
+    let read = found
+        .by_source
+        .iter()
+        .find(|(name, ..)| name == source.as_str());
+    let scrubbed = Scrubbed {
+        files: read.map_or(0, |(_, files, _)| *files),
+        bytes: read.map_or(0, |(.., bytes)| *bytes),
+        damaged: damaged.len() as u64,
+        healed: healed as u64,
+        read_errors: damaged.iter().filter(unreadable).count() as u64,
+        at: diary.now(),
+    };
+    for (_, (path, what)) in found.journals.iter().filter(|(name, _)| *name == source) {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        diary.journal_broken(
+            shelf,
+            format!("journal/{name}, {what} (1 such places in all)"),
+        )?;
+    }
+    rotten(shelf, diary, damaged)?;
+    unknown(shelf, diary, found)?;
+    read_errors(shelf, diary, &scrubbed)?;
+    diary.add(shelf, Fact::Scrubbed(scrubbed))
+}
+
+fn rotten(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, damaged: &[Damaged]) -> Result<()> {
+    let words = |one: &&Damaged| format!("{}: {}", printable(&one.path), one.fault);
+    let (healed, still): (Vec<_>, Vec<_>) = damaged.iter().partition(|d| d.healed.is_some());
+    if !still.is_empty() {
+        let advice = Advice {
+            what: format!(
+                "{} not what was stored: rotten, missing, or changed",
+                are(still.len(), "file of the copy is", "files of the copy are")
+            ),
+            evidence: list(still.iter().map(words), still.len()),
+            next: "`offsite scrub --heal` fetches them again from the bucket, or takes them from a mirror (--from DIR); `offsite restore` names the older version that is whole. Look at the drive's health (smartctl), and at who can write to it".to_owned(),
+        };
+        diary.finding_once(shelf, ROT, Severity::Alarm, advice)?;
+    }
+    if !healed.is_empty() {
+        let advice = Advice {
+            what: format!(
+                "{} not what was stored, and whole again",
+                are(
+                    healed.len(),
+                    "file of the copy was",
+                    "files of the copy were"
+                )
+            ),
+            evidence: list(healed.iter().map(words), healed.len()),
+            next: "where bytes rot, more will: look at the drive's health (smartctl), and have a second copy (`offsite mirror`)".to_owned(),
+        };
+        diary.finding(shelf, HEALED, Severity::Warning, advice)?;
+    }
+    Ok(())
+}
+
+fn unknown(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, found: &Found) -> Result<()> {
+    let mut mine: Vec<_> = found
+        .strangers
+        .iter()
+        .filter(|(name, _)| name == shelf.name())
+        .map(|(_, (path, _))| printable(path).to_string())
+        .collect();
+    if mine.is_empty() {
+        return Ok(());
+    }
+    mine.sort();
+    let advice = Advice {
+        what: format!(
+            "{} in the store that offsite did not put there",
+            are(mine.len(), "file lies", "files lie")
+        ),
+        evidence: list(mine.iter().cloned(), mine.len()),
+        next: "if you put them there, move them out of the store; if you did not, find out who can write to it. `offsite catalogue rebuild` takes those in that SHA256SUMS vouches for".to_owned(),
+    };
+    diary.finding_once(shelf, STRANGERS, Severity::Warning, advice)
+}
+
+/// A drive that cannot read what it once wrote, and how that goes.
+fn read_errors(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, now: &Scrubbed) -> Result<()> {
+    if now.read_errors == 0 {
+        return Ok(());
+    }
+    let source = shelf.name().clone();
+    let open = shelf.catalogue().findings(true)?;
+    if open
+        .iter()
+        .any(|row| row.source == source && row.finding.kind == MEDIUM)
+    {
+        return Ok(());
+    }
+    let before = shelf.catalogue().scrubs(&source, TREND)?;
+    let trend: Vec<String> = before
+        .iter()
+        .rev()
+        .chain([now])
+        .map(|scrub| scrub.read_errors.to_string())
+        .collect();
+    let advice = Advice {
+        what: format!(
+            "the drive could not read {} of this source",
+            are(now.read_errors as usize, "file", "files")
+        ),
+        evidence: format!(
+            "files that could not be read, in this scrub last: {}",
+            trend.join(", ")
+        ),
+        next: "a drive that begins like this soon ends: copy it to another one while it can be read (`offsite mirror --to DIR`), check cable and power, and replace it".to_owned(),
+    };
+    diary.finding(shelf, MEDIUM, Severity::Warning, advice)
+}
+
+fn are(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn list(words: impl Iterator<Item = String>, all: usize) -> String {
+    let mut said = words.take(SAID).collect::<Vec<_>>().join("; ");
+    if all > SAID {
+        said.push_str(&format!("; and {} more", all - SAID));
+    }
+    said
+}

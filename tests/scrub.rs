@@ -1,0 +1,86 @@
+//! `offsite scrub`: what is not what was stored is said, and healed where good bytes are left.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+#[path = "scrub/damage.rs"]
+mod damage;
+#[path = "scrub/heal.rs"]
+mod heal;
+#[path = "scrub/turns.rs"]
+mod turns;
+
+mod support;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use support::nights::sha256;
+use support::{Nights, Output};
+
+/// `daily.age` with three versions, `other.age` with one, all of them checked once.
+fn checked() -> Nights {
+    let mut nights = Nights::new();
+    nights.bucket.put("other.age", "otherX");
+    for bytes in ["first.", "second", "third!"] {
+        nights.bucket.put("daily.age", bytes);
+        nights.night();
+    }
+    nights
+        .offsite(&["scrub", "--all"])
+        .exits(0)
+        .says(&["4 files (24 B) read and compared; that is all there is"]);
+    nights
+}
+
+/// The file that the version of `key` with these bytes stands in.
+fn file_of(nights: &Nights, key: &str, bytes: &str) -> PathBuf {
+    let all = nights.versions(key).into_iter();
+    let mut those = all.filter(|v| v.sha256 == Some(sha256(bytes.as_bytes())));
+    nights.store.path.join(those.next().unwrap().path.unwrap())
+}
+
+/// Changes a file and leaves its times as they were, as a drive does that lets it rot.
+fn rots(file: &Path, change: &dyn Fn(&mut Vec<u8>)) {
+    let before = fs::metadata(file).unwrap().modified().unwrap();
+    let mut bytes = fs::read(file).unwrap();
+    change(&mut bytes);
+    fs::write(file, bytes).unwrap();
+    set_modified(file, before);
+}
+
+/// Sets when the file was last written to.
+fn set_modified(file: &Path, at: SystemTime) {
+    let file = File::options().write(true).open(file).unwrap();
+    file.set_modified(at).unwrap();
+}
+
+/// An hour from now: after whatever the program noted.
+fn in_an_hour() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(3600)
+}
+
+// What changes a file may change its length.
+#[allow(clippy::ptr_arg)]
+fn flip(bytes: &mut Vec<u8>) {
+    bytes[2] ^= 1;
+}
+
+impl Output {
+    /// Fails the test unless standard output or standard error has all of these words.
+    #[track_caller]
+    fn says(self, words: &[&str]) -> Self {
+        for word in words {
+            assert!(
+                self.stdout.contains(word) || self.stderr.contains(word),
+                "{word:?} is not in\n{}{}",
+                self.stdout,
+                self.stderr
+            );
+        }
+        self
+    }
+}

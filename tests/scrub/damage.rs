@@ -1,0 +1,234 @@
+//! What is wrong with a file, a journal or the sums is said, and nothing that is right.
+
+use crate::support::Nights;
+use crate::{checked, file_of, flip, in_an_hour, rots, set_modified};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+/// Damage to one file, and what is said of it.
+type Harm = (&'static str, fn(&Path), &'static str);
+
+const HARMS: [Harm; 9] = [
+    (
+        "a flipped bit",
+        |file| rots(file, &flip),
+        "by its times nobody wrote to it: the drive let it rot",
+    ),
+    (
+        "zeros",
+        |file| rots(file, &|bytes| bytes.fill(0)),
+        "the drive let it rot",
+    ),
+    (
+        "an edit",
+        |file| {
+            fs::write(file, "edited").unwrap();
+            set_modified(file, in_an_hour());
+        },
+        "by hand, or by another program",
+    ),
+    (
+        "truncation",
+        |file| rots(file, &|bytes| bytes.truncate(3)),
+        "it has 3 bytes instead of 6: its end is missing",
+    ),
+    (
+        "growth",
+        |file| rots(file, &|bytes| bytes.push(0)),
+        "it has 7 bytes instead of 6",
+    ),
+    (
+        "deletion",
+        |file| fs::remove_file(file).unwrap(),
+        "the file is missing",
+    ),
+    (
+        "a link",
+        |file| {
+            fs::rename(file, file.with_extension("moved")).unwrap();
+            symlink(file.with_extension("moved"), file).unwrap();
+        },
+        "a symbolic link or another mount stands in the way",
+    ),
+    (
+        "a folder",
+        |file| {
+            fs::remove_file(file).unwrap();
+            fs::create_dir(file).unwrap();
+        },
+        "the file is missing",
+    ),
+    (
+        "a FIFO",
+        |file| {
+            fs::remove_file(file).unwrap();
+            let dir = fs::File::open(file.parent().unwrap()).unwrap();
+            let (kind, mode) = (
+                rustix::fs::FileType::Fifo,
+                rustix::fs::Mode::from_raw_mode(0o644),
+            );
+            rustix::fs::mknodat(&dir, file.file_name().unwrap(), kind, mode, 0).unwrap();
+        },
+        "is not a regular file",
+    ),
+];
+
+#[test]
+fn every_damage_is_said_wherever_it_is_until_it_is_acknowledged() {
+    for (what, harm, words) in HARMS {
+        for (area, bytes) in [("latest", "third!"), ("history", "first.")] {
+            let nights = checked();
+            let file = file_of(&nights, "daily.age", bytes);
+            let path = file.strip_prefix(&nights.store.path).unwrap();
+            assert!(path.starts_with(format!("www/{area}")));
+            harm(&file);
+            for _ in 0..2 {
+                let told = nights.offsite(&["scrub", "--all"]).exits(7);
+                let line = format!("DAMAGED {}: ", path.display());
+                let said = told.stdout.lines().find(|l| l.starts_with(&line));
+                let said = said.unwrap_or_else(|| panic!("{what} in {area}: {}", told.stdout));
+                assert!(said.contains(words), "{what} in {area}: {said}");
+                assert!(told.stdout.contains("; 1 damaged"), "{}", told.stdout);
+            }
+            assert_eq!(nights.open_alarms(), ["rot"], "{what} in {area}");
+            let status = nights.offsite(&["status"]).exits(4);
+            assert!(
+                status.stdout.contains("1 file of the copy is not"),
+                "{}",
+                status.stdout
+            );
+        }
+    }
+}
+
+/// Damaged files are first in the next run, too, whatever it may take.
+#[test]
+fn what_is_damaged_is_looked_at_first_the_next_time() {
+    let nights = checked();
+    let file = file_of(&nights, "daily.age", "second");
+    rots(&file, &flip);
+    nights.offsite(&["scrub", "--all"]).exits(7);
+    let told = nights.offsite(&["scrub", "--budget", "1B"]).exits(7);
+    assert!(
+        told.stdout.contains("1 files (6 B) read"),
+        "{}",
+        told.stdout
+    );
+}
+
+#[test]
+fn files_that_are_whole_and_worth_a_look_are_named() {
+    let nights = checked();
+    let written = file_of(&nights, "daily.age", "third!");
+    fs::write(&written, "third!").unwrap();
+    set_modified(&written, in_an_hour());
+    let linked = file_of(&nights, "daily.age", "first.");
+    fs::hard_link(&linked, nights.folder().join("elsewhere")).unwrap();
+    let told = nights.offsite(&["scrub", "--all"]).exits(0);
+    told.says(&[
+        "note: www/latest/daily.age: somebody wrote to it at ",
+        "it has 2 names (hard links): who writes to another one changes it",
+    ]);
+    assert!(nights.open_kinds().is_empty());
+}
+
+#[test]
+fn files_that_nobody_knows_are_named_once() {
+    let nights = checked();
+    fs::write(nights.shelf().join("latest/stranger"), "x").unwrap();
+    symlink("/etc/passwd", nights.shelf().join("history/link")).unwrap();
+    fs::create_dir_all(nights.shelf().join("quarantine")).unwrap();
+    fs::write(nights.shelf().join("quarantine/odd.txt"), "x").unwrap();
+    for _ in 0..2 {
+        nights.offsite(&["scrub", "--all"]).exits(3).says(&[
+            "UNKNOWN www/latest/stranger: nothing vouches for this file; left as it is",
+            "UNKNOWN www/history/link: it is no regular file; left as it is",
+            "UNKNOWN www/quarantine/odd.txt: ",
+            "; 3 unknown",
+        ]);
+    }
+    assert_eq!(nights.open_kinds(), ["unknown-files"]);
+    let said = &nights.open()[0].finding.advice;
+    assert!(said.evidence.contains("www/latest/stranger"), "{said:?}");
+}
+
+/// A byte of the only journal that there is, far from its end.
+fn edit_journal(nights: &Nights) {
+    let mut files: Vec<_> = fs::read_dir(nights.shelf().join("journal"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    let text = fs::read_to_string(&files[0]).unwrap();
+    fs::write(&files[0], text.replacen("other.age", "Other.age", 1)).unwrap();
+}
+
+#[test]
+fn a_journal_that_was_edited_is_said_and_alarms() {
+    let nights = checked();
+    edit_journal(&nights);
+    for _ in 0..2 {
+        let told = nights.offsite(&["scrub", "--all"]).exits(7);
+        told.says(&["DAMAGED www/journal/00000001-", "4 files (24 B) read"]);
+    }
+    assert_eq!(nights.open_alarms(), ["journal-broken"]);
+}
+
+#[test]
+fn a_wrong_line_of_the_sums_is_said_and_a_rebuild_mends_it() {
+    let nights = checked();
+    let sums = nights.shelf().join("SHA256SUMS");
+    let text = fs::read_to_string(&sums).unwrap();
+    let other = if text.starts_with('0') { "1" } else { "0" };
+    fs::write(&sums, format!("{other}{}", &text[1..])).unwrap();
+    nights
+        .offsite(&["scrub", "--all"])
+        .exits(7)
+        .says(&["its line in SHA256SUMS is not"]);
+    nights.offsite(&["catalogue", "rebuild"]).exits(0);
+    nights.offsite(&["scrub", "--all"]).exits(0);
+}
+
+/// Without a catalogue, or with one that is not of the journals, all is read by what the journals say.
+#[test]
+fn without_a_catalogue_all_is_read_and_nothing_is_noted() {
+    let nights = checked();
+    rots(&file_of(&nights, "daily.age", "third!"), &flip);
+    fs::remove_file(nights.store.path.join("catalogue.db")).unwrap();
+    let before = nights.paths(offsite::store::Area::Latest);
+    nights.offsite(&["scrub", "--all"]).exits(7).says(&[
+        "there is no catalogue",
+        "DAMAGED www/latest/daily.age",
+        "4 files (24 B) read",
+    ]);
+    assert!(!nights.store.path.join("catalogue.db").exists());
+    assert_eq!(nights.paths(offsite::store::Area::Latest), before);
+    nights
+        .offsite(&["scrub", "--all", "--heal"])
+        .exits(5)
+        .says(&["catalogue rebuild"]);
+}
+
+/// Names from a bucket are hostile text.
+#[test]
+fn names_are_printed_as_text() {
+    let mut nights = Nights::new();
+    nights.bucket.put("a\u{1b}[31mred\u{202e}.age", "bytes!");
+    nights.night();
+    let file = nights
+        .shelf()
+        .join(&nights.paths(offsite::store::Area::Latest)[0]);
+    rots(&file, &flip);
+    let told = nights.offsite(&["scrub", "--all"]).exits(7);
+    let json = nights.offsite(&["scrub", "--all", "--json"]).exits(7);
+    let status = nights.offsite(&["status"]);
+    for text in [&told.stdout, &told.stderr, &json.stdout, &status.stdout] {
+        assert!(
+            !text.contains('\u{1b}') && !text.contains('\u{202e}'),
+            "{text:?}"
+        );
+    }
+    let json = json.json_lines();
+    assert_eq!(json[0]["damaged"][0]["key"], "a\u{1b}[31mred\u{202e}.age");
+}

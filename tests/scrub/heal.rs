@@ -1,0 +1,163 @@
+//! Good bytes in the place of those that are not, from wherever they are left.
+
+use crate::support::Nights;
+use crate::{checked, file_of, flip, rots};
+use offsite::demo::bucket::Versioning;
+use std::fs;
+
+/// What lies in `quarantine/` and `incoming/`.
+fn left(nights: &Nights) -> Vec<String> {
+    let areas = [
+        offsite::store::Area::Quarantine,
+        offsite::store::Area::Incoming,
+    ];
+    areas.map(|area| nights.paths(area)).concat()
+}
+
+#[test]
+fn the_current_version_comes_again_from_the_bucket() {
+    for harm in [
+        (|file| rots(file, &flip)) as fn(&std::path::Path),
+        |file| fs::remove_file(file).unwrap(),
+        |file| rots(file, &|bytes| bytes.truncate(2)),
+    ] {
+        let nights = checked();
+        let file = file_of(&nights, "daily.age", "third!");
+        harm(&file);
+        nights
+            .configured(&["scrub", "--all", "--heal"])
+            .exits(0)
+            .says(&[
+                "HEALED www/latest/daily.age: ",
+                "-> from the bucket",
+                "; 1 healed",
+            ]);
+        assert_eq!(fs::read(&file).unwrap(), b"third!");
+        assert!(left(&nights).is_empty(), "{:?}", left(&nights));
+        assert_eq!(nights.open_kinds(), ["rot-healed"]);
+        assert_eq!(nights.events("daily.age").last().unwrap(), "healed");
+        nights.offsite(&["scrub", "--all"]).exits(0);
+        assert!(nights.check().problems.is_empty());
+        nights.offsite(&["catalogue", "rebuild", "--deep"]).exits(0);
+    }
+}
+
+/// An older version of a versioned bucket is asked for by its id.
+#[test]
+fn an_older_version_comes_again_by_its_id() {
+    let mut nights = Nights::new();
+    nights.bucket.set_versioning(Versioning::Enabled);
+    for bytes in ["first.", "second"] {
+        nights.bucket.put("daily.age", bytes);
+        nights.night();
+    }
+    let file = file_of(&nights, "daily.age", "first.");
+    assert!(file.starts_with(nights.shelf().join("history")));
+    rots(&file, &flip);
+    nights.configured(&["scrub", "--all", "--heal"]).exits(0);
+    assert_eq!(fs::read(&file).unwrap(), b"first.");
+    assert!(left(&nights).is_empty());
+}
+
+/// What the bucket has no more cannot come from there; what it has written over must not.
+#[test]
+fn other_bytes_are_never_taken() {
+    let nights = checked();
+    let old = file_of(&nights, "daily.age", "first.");
+    rots(&old, &flip);
+    let rotten = fs::read(&old).unwrap();
+    nights
+        .configured(&["scrub", "--all", "--heal"])
+        .exits(7)
+        .says(&["-> not healed: the bucket: it is not in the bucket any more"]);
+    assert_eq!(fs::read(&old).unwrap(), rotten);
+    assert!(left(&nights).is_empty());
+    assert_eq!(nights.open_alarms(), ["rot"]);
+
+    let nights = checked();
+    let file = file_of(&nights, "daily.age", "third!");
+    rots(&file, &flip);
+    nights.bucket.put("daily.age", "forged");
+    nights.configured(&["scrub", "--all", "--heal"]).exits(7);
+    assert_ne!(fs::read(&file).unwrap(), b"forged");
+    assert!(left(&nights).is_empty());
+}
+
+/// The same bytes under another name on the drive are nearest.
+#[test]
+fn the_drive_itself_may_have_the_bytes() {
+    let mut nights = Nights::new();
+    for bytes in ["again!", "other.", "again!"] {
+        nights.bucket.put("daily.age", bytes);
+        nights.night();
+    }
+    let file = nights.shelf().join("latest/daily.age");
+    rots(&file, &flip);
+    nights
+        .offsite(&["scrub", "--all", "--heal"])
+        .exits(0)
+        .says(&["-> from another name on this drive"]);
+    assert_eq!(fs::read(&file).unwrap(), b"again!");
+}
+
+/// A clone of the drive has the same id: it is no other store. One with another id is.
+#[test]
+fn another_store_may_have_the_bytes() {
+    let mut nights = checked();
+    let mut other = Nights::new();
+    other.source = nights.source.clone();
+    other.pull().unwrap();
+    let file = file_of(&nights, "daily.age", "third!");
+    rots(&file, &flip);
+    nights.bucket.delete("daily.age");
+    nights.night();
+    let from = other.store.path.to_str().unwrap();
+    nights
+        .offsite(&["scrub", "--all", "--heal", "--from", from])
+        .exits(0)
+        .says(&["-> from the store at "]);
+    assert_eq!(fs::read(&file).unwrap(), b"third!");
+    assert!(left(&nights).is_empty());
+    // Its own file is rotten, too.
+    rots(&file, &flip);
+    rots(&other.shelf().join("latest/daily.age"), &flip);
+    nights
+        .offsite(&["scrub", "--all", "--heal", "--from", from])
+        .exits(7)
+        .says(&["is not what it should be either"]);
+    let own = nights.store.path.to_str().unwrap();
+    nights
+        .offsite(&["scrub", "--heal", "--from", own])
+        .exits(2)
+        .says(&["is this very store"]);
+}
+
+/// Something that nothing may be put over keeps its place, and the rest is healed.
+#[test]
+fn what_cannot_be_healed_does_not_keep_the_rest_from_it() {
+    let nights = checked();
+    let third = file_of(&nights, "daily.age", "third!");
+    fs::remove_file(&third).unwrap();
+    fs::create_dir_all(third.join("in the way")).unwrap();
+    let other = file_of(&nights, "other.age", "otherX");
+    rots(&other, &flip);
+    let told = nights.configured(&["scrub", "--all", "--heal"]).exits(7);
+    told.says(&[
+        "HEALED www/latest/other.age",
+        "DAMAGED www/latest/daily.age",
+    ]);
+    assert_eq!(fs::read(&other).unwrap(), b"otherX");
+}
+
+/// On a drive without hard links too, and where the power goes between any two steps: see the
+/// store's own tests.
+#[test]
+fn without_a_key_the_owner_is_told_why() {
+    let mut nights = checked();
+    rots(&file_of(&nights, "daily.age", "third!"), &flip);
+    nights.keys.secret = "wrong";
+    nights
+        .configured(&["scrub", "--all", "--heal"])
+        .exits(7)
+        .says(&["-> not healed: the bucket: "]);
+}
