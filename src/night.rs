@@ -19,6 +19,9 @@ use crate::watch::{self, Limits, SourceFacts, Status};
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 
+/// So many scrubs show how a drive does.
+const SCRUBS: u32 = 5;
+
 /// What every source's turn has in common.
 pub struct Night {
     /// The network's threads.
@@ -87,6 +90,7 @@ pub fn status(catalogue: &Catalogue, limits: &Limits, clock: &Clock) -> Result<S
         sources.push(SourceFacts {
             counts,
             kinds,
+            scrubs: catalogue.scrubs(&row.name, SCRUBS)?,
             ..facts(row)
         });
     }
@@ -118,5 +122,6 @@ fn facts(row: SourceRow) -> SourceFacts {
         name: row.name,
         counts: Vec::new(),
         kinds: Vec::new(),
+        scrubs: Vec::new(),
     }
 }

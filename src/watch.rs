@@ -8,8 +8,8 @@ pub mod size;
 mod statistics;
 
 use crate::object::{
-    Advice, EvidenceClass, FindingRecord, InBucket, KeyPrint, Severity, Sha256, SourceName, State,
-    Timestamp,
+    Advice, EvidenceClass, FindingRecord, InBucket, KeyPrint, Scrubbed, Severity, Sha256,
+    SourceName, State, Timestamp,
 };
 use jiff::SignedDuration;
 use rhythm::Rhythm;
@@ -47,6 +47,8 @@ pub struct SourceFacts {
     pub counts: Vec<(State, InBucket, u64, u64)>,
     /// Versions on the drive: how they are proven, what they are where that was judged, how many.
     pub kinds: Vec<(Option<EvidenceClass>, Option<String>, u64)>,
+    /// Its newest scrubs, newest first.
+    pub scrubs: Vec<Scrubbed>,
     /// The journal's head.
     pub head: Option<Sha256>,
     /// The key that the bucket was read with last, and since when it is in use.
@@ -87,6 +89,8 @@ pub struct SourceStatus {
     /// Versions on the drive, by what they are (`encrypted age`, `plaintext zip`, `unknown`), as far
     /// as that was judged.
     pub content: BTreeMap<String, u64>,
+    /// Its newest scrubs, newest first: how the drive does.
+    pub scrubs: Vec<Scrubbed>,
     /// The journal's head: note it elsewhere, and any later edit shows.
     pub head: Option<Sha256>,
 }
@@ -241,6 +245,7 @@ fn one(facts: SourceFacts, findings: &[FindingRecord]) -> SourceStatus {
         health,
         evidence,
         content,
+        scrubs: facts.scrubs,
         stored,
         bytes,
         current: sum(&|s, b| s == State::Stored && b == InBucket::Current).0,
@@ -315,6 +320,7 @@ mod tests {
                 (State::Stored, InBucket::Gone, 2, 20),
                 (State::Held, InBucket::Current, 1, 5),
             ],
+            scrubs: Vec::new(),
             kinds: vec![
                 (
                     Some(EvidenceClass::Provider),

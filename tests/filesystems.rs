@@ -9,6 +9,8 @@
 
 #[path = "filesystems/drive.rs"]
 mod drive;
+#[path = "filesystems/rot.rs"]
+mod rot;
 mod support;
 #[path = "filesystems/virtual_machine.rs"]
 mod virtual_machine;

@@ -300,11 +300,13 @@ impl Catalogue {
         Ok(at.flatten().map(from_ms))
     }
 
-    /// The newest run of `source`.
+    /// The newest run of `source`; of those that look after the copy, which say by themselves how it
+    /// stands, none: they hide no pull that failed.
     pub(super) fn last_run(&self, source: &SourceName) -> Result<Option<RunRow>> {
         let sql = format!(
             "SELECT {RUN} FROM run AS r JOIN source AS s ON s.id = r.source_id
-             WHERE s.name = ?1 ORDER BY r.run DESC LIMIT 1"
+             WHERE s.name = ?1 AND r.command NOT IN ('scrub', 'drill', 'mirror')
+             ORDER BY r.run DESC LIMIT 1"
         );
         self.one(&sql, [source.as_str()], rows::run)
     }

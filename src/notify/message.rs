@@ -346,6 +346,7 @@ mod tests {
             last_error: None,
             counts: Vec::new(),
             kinds: Vec::new(),
+            scrubs: Vec::new(),
             head: Some(HEAD),
             key: None,
         }

@@ -88,6 +88,7 @@ mod tests {
             last_error: Some("the line is dead".into()),
             counts: vec![(State::Stored, InBucket::Current, 3, 2048)],
             kinds: Vec::new(),
+            scrubs: Vec::new(),
             head: None,
             key: None,
         };

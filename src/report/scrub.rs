@@ -1,7 +1,7 @@
 //! What a scrub found, as text and as JSON.
 
-use super::text::bytes;
-use crate::object::printable;
+use super::text::{bytes, time};
+use crate::object::{Scrubbed, printable};
 use crate::scrub::{Damaged, Found};
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -30,6 +30,30 @@ pub fn scrubbed(out: &mut dyn Write, found: &Found, heal: bool) -> io::Result<()
         writeln!(out, "note: and {more} more")?;
     }
     sum(out, found)
+}
+
+/// How the drive did in the newest scrubs of a source, newest first.
+pub(super) fn standing(out: &mut dyn Write, scrubs: &[Scrubbed]) -> io::Result<()> {
+    let Some(last) = scrubs.first() else {
+        return Ok(());
+    };
+    let (files, size) = (last.files, bytes(last.bytes));
+    let at = time(last.at);
+    write!(out, "  last scrub: {at} UTC, {files} files ({size})")?;
+    match (last.damaged, last.healed) {
+        (0, _) => writeln!(out, ", all whole")?,
+        (damaged, healed) => writeln!(out, ", {damaged} damaged, {healed} of them healed")?,
+    }
+    if scrubs.iter().all(|scrub| scrub.read_errors == 0) {
+        return Ok(());
+    }
+    let oldest_first = scrubs.iter().rev();
+    let trend: Vec<String> = oldest_first.map(|s| s.read_errors.to_string()).collect();
+    writeln!(
+        out,
+        "  files that the drive could not read, scrub by scrub: {}",
+        trend.join(", ")
+    )
 }
 
 fn damage(out: &mut dyn Write, damaged: &Damaged, heal: bool) -> io::Result<()> {

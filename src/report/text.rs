@@ -18,7 +18,7 @@ pub fn bytes(count: u64) -> String {
     ByteSize(count).display().iec().to_string()
 }
 
-fn time(at: Timestamp) -> String {
+pub(super) fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
@@ -141,6 +141,7 @@ fn source_lines(out: &mut dyn Write, source: &SourceStatus) -> io::Result<()> {
             printable(why)
         )?;
     }
+    super::scrub::standing(out, &source.scrubs)?;
     if let Some(head) = source.head {
         writeln!(out, "  journal head: {head}")?;
     }

@@ -78,6 +78,7 @@ mod tests {
             last_error: None,
             counts: Vec::new(),
             kinds: Vec::new(),
+            scrubs: Vec::new(),
             head: None,
             key: key.map(|(id, day)| (KeyPrint::of(id), from_ms(day * DAY))),
         }

@@ -126,7 +126,7 @@ const PASSWORD: &str = "a password of the owner's";
 pub(crate) struct Drive {
     place: Place,
     home: Home,
-    bucket: Bucket,
+    pub(crate) bucket: Bucket,
     repository: Bucket,
     server: Server,
     folder: tempfile::TempDir,
@@ -166,7 +166,12 @@ impl Drive {
         }
     }
 
-    fn run(&self, args: &[&str]) -> Output {
+    /// The file that the drive is, where this machine mounts it.
+    pub(crate) fn image(&self) -> PathBuf {
+        self.folder.path().join("image")
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         self.place.run(&self.home.command(args))
     }
 

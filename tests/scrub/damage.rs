@@ -232,3 +232,23 @@ fn names_are_printed_as_text() {
     let json = json.json_lines();
     assert_eq!(json[0]["damaged"][0]["key"], "a\u{1b}[31mred\u{202e}.age");
 }
+
+/// What a scrub found stands in the status, and hides no pull that failed.
+#[test]
+fn the_status_says_when_the_copy_was_read_last_and_how_the_pulls_go() {
+    let mut nights = checked();
+    let told = nights.offsite(&["status"]);
+    told.says(&["  last scrub: ", " UTC, 4 files (24 B), all whole"]);
+    let json = nights.offsite(&["status", "--json"]).json_lines();
+    assert_eq!(json[0]["sources"][0]["scrubs"][0]["files"], 4);
+
+    nights.keys.secret = "wrong";
+    nights.some_night().unwrap_err();
+    let failed = |nights: &Nights| {
+        let json = nights.offsite(&["status", "--json"]).json_lines();
+        json[0]["sources"][0]["last_ended"].clone()
+    };
+    assert_eq!(failed(&nights), "failed");
+    nights.offsite(&["scrub", "--all"]).exits(0);
+    assert_eq!(failed(&nights), "failed");
+}
