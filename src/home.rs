@@ -13,7 +13,7 @@ mod spelling;
 mod strangers;
 
 pub use diary::Diary;
-pub use lone::{catalogue_of, from_journals};
+pub use lone::{INSTEAD, Lone, catalogue_of, from_journals};
 pub use rebuild::{Rebuilding, Replayed};
 pub use strangers::strangers;
 

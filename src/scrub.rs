@@ -70,6 +70,8 @@ pub struct Found {
     pub bytes: u64,
     /// Files that are not what was stored.
     pub damaged: Vec<Damaged>,
+    /// What is wrong with the catalogue, in words; it is looked at only where all is read.
+    pub catalogue: Vec<String>,
     /// Journals that are not what was written: where, and why.
     pub journals: Vec<(SourceName, Named)>,
     /// Files that nothing vouches for.
@@ -155,6 +157,9 @@ impl Scrub<'_> {
 
     fn around(&self, ground: &Ground<'_>, found: &mut Found) -> Result<()> {
         let (reader, catalogue) = (ground.reader(), ground.catalogue());
+        if self.limits == Limits::default() {
+            found.catalogue = catalogue.counters_check()?;
+        }
         for source in reader.remains()? {
             let report = reader.verify_journal(&source, None)?;
             if let Some(broken) = report.broken {

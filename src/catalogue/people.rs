@@ -17,7 +17,8 @@ pub struct Query {
     pub at: Option<Timestamp>,
     /// Every version that was ever seen (with `at`: seen until then).
     pub all_versions: bool,
-    /// With `at`: also what the bucket showed and the drive does not have.
+    /// Also what the drive does not have: with `at`, what the bucket showed then; else keys that have no
+    /// file in `latest/`, because their bytes are lost, archived, unreadable or in quarantine.
     pub unheld: bool,
 }
 
@@ -48,6 +49,15 @@ impl Query {
                            OR (m.marked_at = {BEGIN} AND v.in_bucket <> 'current')))"
                 ),
                 format!("{BEGIN} DESC, v.in_bucket IN ('current', 'hidden') DESC"),
+            ),
+            (false, None) if self.unheld => (
+                "(v.path >= 'latest/' AND v.path < 'latest0'
+                  OR v.state IN ('pending', 'archived', 'unreadable', 'quarantined'))
+                 AND ?3 IS NOT NULL"
+                    .to_owned(),
+                "(v.path >= 'latest/' AND v.path < 'latest0') IS TRUE DESC,
+                 v.in_bucket = 'current' DESC, v.first_seen DESC"
+                    .to_owned(),
             ),
             (false, None) => (
                 "v.path >= 'latest/' AND v.path < 'latest0' AND ?3 IS NOT NULL".to_owned(),
@@ -270,6 +280,16 @@ impl Catalogue {
              ORDER BY r.started_at DESC, r.run DESC LIMIT ?1"
         );
         self.rows(&sql, [limit], rows::run)
+    }
+
+    /// When a run of `source` began, if it is known.
+    pub fn run_began(&self, source: &SourceName, run: u64) -> Result<Option<Timestamp>> {
+        self.one(
+            "SELECT started_at FROM run
+             WHERE source_id = (SELECT id FROM source WHERE name = ?1) AND run = ?2",
+            params![source.as_str(), rows::number(run)],
+            |row| rows::time(row, 0),
+        )
     }
 
     /// What the pulls of `source` that began since then were like: how many were complete, and the most objects

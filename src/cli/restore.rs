@@ -3,11 +3,11 @@
 use super::progress::Progress;
 use super::pull::stoppable;
 use super::view::{StoreArg, has, open_store, parse_at};
-use super::{Context, Exit, written};
+use super::{Context, Exit, warn, written};
 use crate::catalogue::Catalogue;
 use crate::config::glob_set;
 use crate::error::{Error, Kind, Result};
-use crate::home;
+use crate::home::{self, Lone};
 use crate::object::{ObjectKey, SourceName};
 use crate::outcome::Stop;
 use crate::report;
@@ -61,24 +61,41 @@ pub(super) struct Args {
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     let (reader, _) = open_store(context, &args.store)?;
     let mut instead = |why: &str| {
-        let line = format!("{why}: reading the journals instead, which may take a while");
         let _ = writeln!(
             std::io::stderr(),
             "warning: {}",
-            crate::object::printable(&line)
+            crate::object::printable(why)
         );
     };
     let stop = stoppable()?;
-    let catalogue = home::catalogue_of(&reader, &mut instead)?;
-    match Work::of((&reader, &catalogue), &args, &stop).and_then(|work| work.whole(context)) {
+    let lone = home::catalogue_of(&reader, &mut instead)?;
+    let came_to = Work::of((&reader, &lone.catalogue), &args, &stop);
+    match came_to.and_then(|work| work.whole(context)) {
         // It was found out while it was read.
         Err(error) if error.kind() == Kind::Damaged => {
-            instead(&error.to_string());
-            let catalogue = home::from_journals(&reader)?;
-            Work::of((&reader, &catalogue), &args, &stop)?.whole(context)
+            instead(&format!("{error}: {}", home::INSTEAD));
+            let lone = home::from_journals(&reader)?;
+            let exit = Work::of((&reader, &lone.catalogue), &args, &stop)?.whole(context)?;
+            Ok(exit.and(lacking(&lone)))
         }
-        came_to => came_to,
+        came_to => Ok(came_to?.and(lacking(&lone))),
     }
+}
+
+/// The newest of what came before a crash may wait in `incoming/`.
+fn lacking(lone: &Lone) -> Exit {
+    if lone.unplaced == 0 {
+        return Exit::Ok;
+    }
+    let what = format!(
+        "a run was cut off before {} of its versions had names: older ones may have come in their place",
+        lone.unplaced
+    );
+    let error = Error::new(Kind::Run, what).hint(
+        "mount the drive for writing, let `offsite catalogue check` finish what was begun, and restore again",
+    );
+    warn("not all of it is the newest", &error);
+    Exit::Partial
 }
 
 /// One restore.

@@ -14,6 +14,7 @@ use crate::outcome::Silent;
 use crate::report;
 use crate::scrub::{Found, Ground, Healer, Limits, OtherStore, Scrub};
 use crate::store::{Reader, Store};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -95,7 +96,7 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
 }
 
 fn exit_of(found: &Found) -> Exit {
-    let whole = match found.unhealed() + found.journals.len() {
+    let whole = match found.unhealed() + found.journals.len() + found.catalogue.len() {
         0 => Exit::Ok,
         _ => Exit::Damaged,
     };
@@ -130,11 +131,7 @@ fn open(context: &Context, args: &Args) -> Result<Opened> {
     };
     let (reader, _) = open_store(context, &args.store)?;
     warn("nothing is noted of what this scrub reads", &why);
-    let mut instead = |why: &str| {
-        let what = Error::new(Kind::Damaged, why.to_owned());
-        warn("the journals are read instead of the catalogue", &what);
-    };
-    let catalogue = home::catalogue_of(&reader, &mut instead)?;
+    let catalogue = home::catalogue_of(&reader, &mut told)?.catalogue;
     Ok(Opened::Alone(Alone {
         damaged: why.kind() == Kind::Damaged,
         catalogue: Box::new(catalogue),
@@ -222,19 +219,21 @@ fn other<'s>(dir: &Path, own: &Store, scrub: &Scrub<'s>) -> Result<OtherStore<'s
         return Err(Error::new(Kind::Usage, what)
             .hint("name a mirror of it, or the store that this is a mirror of"));
     }
-    let mut instead = |why: &str| {
-        let what = Error::new(Kind::Damaged, why.to_owned());
-        warn(
-            "the other store's journals are read instead of its catalogue",
-            &what,
-        );
-    };
     Ok(OtherStore {
-        catalogue: home::catalogue_of(&reader, &mut instead)?,
+        catalogue: home::catalogue_of(&reader, &mut told)?.catalogue,
         reader,
         stop: scrub.stop,
         reporter: scrub.reporter,
     })
+}
+
+/// What is read in the place of a catalogue.
+fn told(why: &str) {
+    let _ = writeln!(
+        std::io::stderr(),
+        "warning: {}",
+        crate::object::printable(why)
+    );
 }
 
 /// Everybody else comes first, on the processor and on the drive: a process without an I/O priority of

@@ -3,6 +3,7 @@
 use super::text::{bytes, time};
 use crate::object::{Scrubbed, printable};
 use crate::scrub::{Damaged, Found};
+use crate::store::CATALOGUE;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
@@ -16,6 +17,13 @@ pub fn scrubbed(out: &mut dyn Write, found: &Found, heal: bool) -> io::Result<()
     }
     for (_, (path, what)) in &found.journals {
         writeln!(out, "DAMAGED {}: {}", printable(path), printable(what))?;
+    }
+    for what in &found.catalogue {
+        writeln!(
+            out,
+            "DAMAGED {CATALOGUE}: {}; `offsite catalogue rebuild` makes it anew",
+            printable(what)
+        )?;
     }
     for (_, (path, what)) in &found.strangers {
         writeln!(out, "UNKNOWN {}: {what}", printable(path))?;
@@ -82,7 +90,7 @@ fn sum(out: &mut dyn Write, found: &Found) -> io::Result<()> {
         found.files,
         bytes(found.bytes)
     )?;
-    let damaged = found.unhealed() + found.journals.len();
+    let damaged = found.unhealed() + found.journals.len() + found.catalogue.len();
     let healed = found.damaged.len() - found.unhealed();
     for (count, what) in [
         (damaged as u64, "damaged"),
@@ -112,6 +120,7 @@ pub fn scrubbed_json(found: &Found) -> Value {
         "files": found.files,
         "bytes": found.bytes,
         "damaged": damaged,
+        "catalogue": found.catalogue,
         "journals": found.journals.iter().map(|(_, j)| named(j)).collect::<Vec<_>>(),
         "unknown": found.strangers.iter().map(|(_, s)| named(s)).collect::<Vec<_>>(),
         "unknown_files": found.unknown,

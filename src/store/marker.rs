@@ -73,9 +73,13 @@ impl Marker {
         let damaged = |why: toml::de::Error| {
             Error::new(
                 Kind::Damaged,
-                format!("{} is not a store's marker", path.display()),
+                // Without the text, which may be anything.
+                format!(
+                    "{} is not a store's marker: {}",
+                    path.display(),
+                    why.message()
+                ),
             )
-            .because(why)
             .hint("if it was edited, undo the edit; the store's id is also in your configuration")
         };
         let marker: Self = toml::from_str(&dir.text(MARKER)?).map_err(damaged)?;

@@ -28,6 +28,10 @@ pub struct Salvaged {
     pub unproven: u64,
     /// Where the chain breaks.
     pub breaks: Vec<Break>,
+    /// Versions that the last group speaks of and a crash kept from their names: they lie in `incoming/`.
+    pub unplaced: u64,
+    /// Where the last group ends.
+    pub end: Option<JournalPosition>,
 }
 
 impl Reader {
@@ -43,7 +47,7 @@ impl Reader {
             return Ok(Salvaged::default());
         }
         let mut last: Option<Group> = None;
-        let found = walk(&dir, &mut |group, _| match last.replace(group) {
+        let mut found = walk(&dir, &mut |group, _| match last.replace(group) {
             Some(group) => apply(&Placed::of(group, source)),
             None => Ok(()),
         })?;
@@ -54,10 +58,12 @@ impl Reader {
                 Record::Heal(healed) => Ok(dir.stat(&healed.from)?.is_none()),
                 Record::Fact(_) => Ok(true),
             };
+            found.end = Some(group.position(source));
             let mut records = Vec::new();
             for record in group.records {
-                if happened(&record)? {
-                    records.push(record);
+                match happened(&record)? {
+                    true => records.push(record),
+                    false => found.unplaced += u64::from(matches!(record, Record::Place(_))),
                 }
             }
             group.records = records;

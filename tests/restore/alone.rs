@@ -137,7 +137,8 @@ fn a_group_that_was_never_placed_is_no_damage() {
         fs::write(newest, kept).unwrap();
         fs::remove_file(nights.store.path.join("catalogue.db")).unwrap();
     });
-    plugged.restore("all", &["**"]).exits(0);
+    let told = plugged.restore("all", &["**"]).exits(3);
+    told.says(&["a run was cut off before 2 of its versions had names"]);
     let found = keys_in(&folder(&plugged.nights, "all"));
     assert_eq!(found["daily.age"], b"second");
     assert_eq!(found["../out"], b"second");

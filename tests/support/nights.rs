@@ -401,27 +401,33 @@ impl Nights {
         self.bucket.requests().get(operation).copied().unwrap_or(0)
     }
 
-    /// `offsite -c CONFIG args…`, the program itself, with the key of the bucket, to its end.
-    pub fn configured(&self, args: &[&str]) -> Output {
-        let config = self.folder().join("offsite.toml");
-        let text = format!(
-            "[store]\npath = {:?}\nmin_free = \"0 B\"\nallow_root_fs = true\n\n[[source]]\nname = {SOURCE:?}\nbucket = {:?}\nendpoint = {:?}\nregion = \"us-east-1\"\n",
-            self.store.path,
+    /// The text of a configuration for a store at `path` that has this source.
+    pub fn config(&self, path: &Path) -> String {
+        format!(
+            "[store]\npath = {path:?}\nmin_free = \"0 B\"\nallow_root_fs = true\n\n[[source]]\nname = {SOURCE:?}\nbucket = {:?}\nendpoint = {:?}\nregion = \"us-east-1\"\n",
             self.source.bucket,
             self.source.endpoint.as_deref().unwrap_or_default(),
-        );
-        std::fs::write(&config, text).unwrap();
-        let mut command = Command::new(program());
+        )
+    }
+
+    /// Nothing of this computer's, and the key of the bucket.
+    pub fn with_keys(&self, command: &mut Command) {
         command
-            .arg("-c")
-            .arg(&config)
-            .args(args)
             .env_clear()
             .env("HOME", self.folder())
             .env("TZ", "UTC")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_ACCESS_KEY_ID", self.keys.id)
             .env("AWS_SECRET_ACCESS_KEY", self.keys.secret);
+    }
+
+    /// `offsite -c CONFIG args…`, the program itself, with the key of the bucket, to its end.
+    pub fn configured(&self, args: &[&str]) -> Output {
+        let config = self.folder().join("offsite.toml");
+        std::fs::write(&config, self.config(&self.store.path)).unwrap();
+        let mut command = Command::new(program());
+        command.arg("-c").arg(&config).args(args);
+        self.with_keys(&mut command);
         Running::spawn(command).finish()
     }
 
