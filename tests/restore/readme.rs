@@ -60,8 +60,23 @@ fn upload(nights: &mut Nights, owner: &Path) {
                 nights.bucket.put(key, bytes.to_vec());
             }
         });
+        for (number, end) in ["j01", "j02", "jps"].into_iter().enumerate() {
+            let key = format!("akeeba/site-{day}-030000utc.{end}");
+            nights.bucket.put(&key, volume(day, number));
+        }
         nights.night();
     }
+}
+
+/// A volume of an Akeeba archive: an encrypted one, cut wherever it was full.
+fn volume(day: &str, number: usize) -> Vec<u8> {
+    let mut whole = b"JPS\x02\x00".to_vec();
+    let header = whole.len();
+    whole.resize(250_000, 0);
+    let seed = day.parse().unwrap();
+    fastrand::Rng::with_seed(seed).fill(&mut whole[header..]);
+    let volumes: Vec<_> = whole.chunks(100_000).collect();
+    volumes[number].to_vec()
 }
 
 #[test]
@@ -92,6 +107,12 @@ fn one_file_one_set_and_a_whole_bucket_come_back_by_these_lines() {
         newest.keys().collect::<Vec<_>>(),
         ["site/site-20261121-030000utc.tar.age"]
     );
+    // All volumes of the archive, in their order the very archive.
+    let archive = keys_in(&user.join("archive"));
+    let names = ["j01", "j02", "jps"].map(|end| format!("akeeba/site-20261121-030000utc.{end}"));
+    assert!(archive.keys().eq(names.iter()), "{:?}", archive.keys());
+    let whole: Vec<u8> = archive.into_values().flatten().collect();
+    assert!(whole == [0, 1, 2].map(|n| volume("20261121", n)).concat());
     // The set and nothing else; the whole bucket, now and then.
     let mut set: Files = bucket(&nights);
     set.retain(|key, _| key.starts_with("repo/"));
