@@ -7,6 +7,7 @@
 mod copies;
 mod diary;
 mod lone;
+mod places;
 mod promote;
 mod rebuild;
 mod spelling;
@@ -14,6 +15,7 @@ mod strangers;
 
 pub use diary::Diary;
 pub use lone::{INSTEAD, Lone, catalogue_of, from_journals};
+pub use places::places_of;
 pub use rebuild::{Rebuilding, Replayed};
 pub use strangers::strangers;
 
