@@ -3,7 +3,7 @@
 //!
 //! The way of an object's bytes: [`Evidence`] says what the bucket promised, a [`Hasher`] sees
 //! every byte once as it arrives, [`prove`] compares. Only [`prove`] makes a [`Verified`], and
-//! only a `Verified` can be placed.
+//! [`prove_again`] of a copy of bytes that it proved before; only a `Verified` can be placed.
 
 mod beside;
 mod claims;
@@ -22,5 +22,5 @@ pub use evidence::{Algorithm, Checksum, Evidence, parts_of};
 pub use hasher::{Digests, Hasher};
 pub use minisign::{PublicKey, Signature, Signed, WHOLE, signature_of};
 pub use parts::{Cut, Layout, PartDigests};
-pub use proof::{Contradiction, Proven, Subject, Verified, prove};
+pub use proof::{Contradiction, Proven, Recorded, Subject, Verified, prove, prove_again};
 pub use sums::Sums;

@@ -31,8 +31,8 @@
 //! Forward only: a listing page and its known rows → plan → `Change` (staged in the catalogue) →
 //! fetched through the hasher into `incoming/` → evidence → [`digest::Verified`] → journalled and
 //! placed → [`store::Placed`] → recorded in one transaction → [`outcome::Outcome`] → report. Only
-//! [`digest::prove`] makes a `Verified`, only a `Verified` can be placed, only what is placed can be
-//! recorded.
+//! [`digest::prove`] makes a `Verified` ([`digest::prove_again`] of a copy of bytes that it proved before),
+//! only a `Verified` can be placed, only what is placed can be recorded.
 //!
 //! Beside the hasher stands a [`formats::Sniffer`]: what the bytes are goes with them into the journal.
 //! It is held against what the owner wants, and against what the series of the key was until now

@@ -7,7 +7,9 @@
 
 mod carry;
 mod chain;
+mod copied;
 mod dir;
+mod follow;
 mod foreign;
 mod guard;
 mod hash;
@@ -34,6 +36,7 @@ mod target;
 mod tests;
 mod whole;
 
+pub use copied::{Copying, Uncopied};
 pub use foreign::{Foreign, Met, Original, Taking, Untaken};
 pub use incoming::{Incoming, Staging};
 pub use marker::{Facts, MARKER, Marker};
@@ -147,7 +150,12 @@ impl Store {
     /// Errors are [`Kind::Store`]: FAT, the root file system unless allowed, a folder that is not
     /// empty, a path that leaves too little room for names, a drive that cannot be written.
     pub fn init(dir: &Path, options: &InitOptions<'_>) -> Result<Marker> {
-        guard::init(dir, options)
+        guard::init(dir, None, options)
+    }
+
+    /// The same for a mirror of the store with the id `of`, which its marker names.
+    pub fn init_mirror(dir: &Path, of: &str, options: &InitOptions<'_>) -> Result<Marker> {
+        guard::init(dir, Some(of), options)
     }
 
     /// Opens the store in `dir` to write, if it is there, is the expected one, can be written,

@@ -4,7 +4,9 @@ use super::beside::last_segment;
 use super::evidence::{Algorithm, Evidence, parts_of};
 use super::hasher::Digests;
 use super::parts::{Cut, PartDigests};
-use crate::object::{Answer, EvidenceClass, Identity, InBucket, ObjectKey, Proof, Sha256, Verdict};
+use crate::object::{
+    Answer, EvidenceClass, Identity, InBucket, ObjectKey, Proof, Sha256, Timestamp, Verdict,
+};
 
 /// Whose bytes are being proven, and where they lie until then.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +23,23 @@ pub struct Subject {
     pub content: Option<String>,
     /// What the bucket shows of the version.
     pub in_bucket: InBucket,
+}
+
+/// What another store recorded when it proved a version's bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// SHA-256 of the bytes.
+    pub sha256: Sha256,
+    /// How many bytes there were.
+    pub bytes: u64,
+    /// The strongest class of evidence that held.
+    pub evidence: EvidenceClass,
+    /// Every piece of evidence with its verdict.
+    pub proofs: Vec<Proof>,
+    /// Whether some evidence contradicted them.
+    pub contradicted: bool,
+    /// When it placed them, by our clock.
+    pub at: Timestamp,
 }
 
 /// What the comparison found.
@@ -42,6 +61,7 @@ macro_rules! carries_proof {
             bytes: u64,
             evidence: EvidenceClass,
             proofs: Vec<Proof>,
+            placed_at: Option<Timestamp>,
         }
 
         impl $name {
@@ -65,6 +85,8 @@ macro_rules! carries_proof {
             pub fn evidence(&self) -> EvidenceClass { self.evidence }
             /// Every piece of evidence with its verdict.
             pub fn proofs(&self) -> &[Proof] { &self.proofs }
+            /// When another store placed them, where they come from one.
+            pub fn placed_at(&self) -> Option<Timestamp> { self.placed_at }
         }
     };
 }
@@ -79,8 +101,8 @@ impl Verified {
 }
 
 carries_proof! {
-    /// Complete bytes that nothing contradicts, lying in `incoming/`. Only [`prove`] makes one,
-    /// and only a `Verified` can be placed.
+    /// Complete bytes that nothing contradicts, lying in `incoming/`. Only [`prove`] makes one, and
+    /// [`prove_again`] of bytes that it proved before; only a `Verified` can be placed.
     Verified
 }
 carries_proof! {
@@ -121,6 +143,7 @@ pub fn prove(subject: Subject, digests: Digests, evidence: &Evidence) -> Proven 
             bytes,
             evidence: class,
             proofs,
+            placed_at: None,
         })
     } else {
         Proven::Verified(Verified {
@@ -129,8 +152,44 @@ pub fn prove(subject: Subject, digests: Digests, evidence: &Evidence) -> Proven 
             bytes,
             evidence: class,
             proofs,
+            placed_at: None,
         })
     }
+}
+
+/// What was proven of bytes when another store got them from the bucket holds of a copy of them:
+/// if `found`, the SHA-256 and the length of the copy, are those that were recorded. Else none.
+pub fn prove_again(subject: Subject, recorded: Recorded, found: (Sha256, u64)) -> Option<Proven> {
+    if found != (recorded.sha256, recorded.bytes) {
+        return None;
+    }
+    let Recorded {
+        sha256,
+        bytes,
+        evidence,
+        proofs,
+        contradicted,
+        at,
+    } = recorded;
+    let placed_at = Some(at);
+    Some(match contradicted {
+        true => Proven::Contradicted(Contradiction {
+            subject,
+            sha256,
+            bytes,
+            evidence,
+            proofs,
+            placed_at,
+        }),
+        false => Proven::Verified(Verified {
+            subject,
+            sha256,
+            bytes,
+            evidence,
+            proofs,
+            placed_at,
+        }),
+    })
 }
 
 fn weigh(digests: &Digests, evidence: &Evidence) -> Vec<Proof> {
@@ -279,6 +338,37 @@ mod tests {
             in_bucket: InBucket::Current,
         };
         prove(subject, hasher.finish(), &evidence)
+    }
+
+    #[test]
+    fn what_was_proven_holds_of_the_same_bytes_and_of_no_others() {
+        let Proven::Verified(first) = proven(9, MD5, false, &[]) else {
+            panic!("the MD5 holds");
+        };
+        let recorded = |contradicted| Recorded {
+            sha256: first.sha256(),
+            bytes: 9,
+            evidence: first.evidence(),
+            proofs: first.proofs().to_vec(),
+            contradicted,
+            at: crate::object::from_ms(7),
+        };
+        let again = |contradicted, found| {
+            prove_again(first.subject.clone(), recorded(contradicted), found)
+        };
+        let same = (first.sha256(), 9);
+        for other in [(Sha256([0; 32]), 9), (first.sha256(), 8)] {
+            assert!(again(false, other).is_none() && again(true, other).is_none());
+        }
+        let Some(Proven::Verified(second)) = again(false, same) else {
+            panic!("the same bytes");
+        };
+        assert_eq!(second.placed_at(), Some(crate::object::from_ms(7)));
+        assert_eq!(second.proofs(), first.proofs());
+        assert!(matches!(
+            again(true, same),
+            Some(Proven::Contradicted(_))
+        ));
     }
 
     /// What bytes and evidence come to: (case, outcome, class).

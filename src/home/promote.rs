@@ -48,6 +48,7 @@ impl Shelf<'_> {
             answer: version.answer,
             proofs: version.proofs,
             content: version.content,
+            placed_at: None,
         })
     }
 }

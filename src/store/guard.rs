@@ -27,7 +27,11 @@ const PATH_MAX: usize = 4096;
 const SLACK: usize = 64;
 
 /// Makes `path` a store, or says what its marker says if it is one.
-pub(super) fn init(path: &Path, options: &InitOptions<'_>) -> Result<Marker> {
+pub(super) fn init(
+    path: &Path,
+    mirror_of: Option<&str>,
+    options: &InitOptions<'_>,
+) -> Result<Marker> {
     if !path.exists() {
         make_folder(path, options)?;
     }
@@ -46,6 +50,7 @@ pub(super) fn init(path: &Path, options: &InitOptions<'_>) -> Result<Marker> {
         format: FORMAT,
         naming: probe::naming(&facts),
         created: options.now,
+        mirror_of: mirror_of.map(str::to_owned),
         facts,
     };
     dir.publish(readme::README, readme::text(&marker).as_bytes())?;
@@ -279,30 +284,30 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("store");
         std::fs::create_dir_all(path.join("lost+found")).unwrap();
-        let made = init(&path, &options(true)).unwrap();
+        let made = init(&path, None, &options(true)).unwrap();
         assert_eq!(names(&path), ["README.txt", "lost+found", MARKER]);
         std::fs::write(path.join("README.txt"), "mine").unwrap();
-        assert_eq!(init(&path, &options(true)).unwrap(), made);
+        assert_eq!(init(&path, None, &options(true)).unwrap(), made);
         assert_eq!(
             std::fs::read_to_string(path.join("README.txt")).unwrap(),
             "mine"
         );
         let new = temp.path().join("new");
-        init(&new, &options(true)).unwrap();
-        assert!(init(&temp.path().join("no/way"), &options(true)).is_err());
+        init(&new, None, &options(true)).unwrap();
+        assert!(init(&temp.path().join("no/way"), None, &options(true)).is_err());
     }
 
     #[test]
     fn init_refuses_a_folder_in_use_a_long_path_and_fat() {
         let temp = tempfile::tempdir().unwrap();
         std::fs::write(temp.path().join("thesis.odt"), "").unwrap();
-        let error = init(temp.path(), &options(true)).unwrap_err();
+        let error = init(temp.path(), None, &options(true)).unwrap_err();
         assert_eq!(error.kind(), Kind::Store);
         assert!(error.to_string().contains("thesis.odt"));
         assert_eq!(names(temp.path()), ["thesis.odt"]);
         let long = (0..4).fold(temp.path().join("d"), |p, _| p.join("x".repeat(200)));
         std::fs::create_dir_all(&long).unwrap();
-        let error = init(&long, &options(true)).unwrap_err();
+        let error = init(&long, None, &options(true)).unwrap_err();
         assert!(error.to_string().contains("too long"), "{error}");
         assert!(names(&long).is_empty());
     }
@@ -326,7 +331,7 @@ mod tests {
         assert_eq!(error.kind(), Kind::Store);
         assert!(error.way_out().unwrap().contains("not mounted"));
         assert!(names(temp.path()).is_empty());
-        let id = init(temp.path(), &options(true)).unwrap().id;
+        let id = init(temp.path(), None, &options(true)).unwrap().id;
         let before = names(temp.path());
         let error = open(temp.path(), &expect(Some("01OTHER"))).unwrap_err();
         assert!(error.to_string().contains(&id) && error.to_string().contains("01OTHER"));

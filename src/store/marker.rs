@@ -30,6 +30,9 @@ pub struct Marker {
     pub naming: NamingRule,
     /// When it was made, by our clock.
     pub created: Timestamp,
+    /// The id of the store that this one follows, where it is a mirror.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror_of: Option<String>,
     /// What the drive was found to do.
     pub facts: Facts,
 }
@@ -135,9 +138,11 @@ pub(super) mod tests {
             format: FORMAT,
             naming: NamingRule::Posix,
             created: crate::object::from_ms(1_700_000_000_000),
+            mirror_of: None,
             facts: facts(),
         };
         marker.facts.forbidden = ":*?\"<>|\\".into();
+        marker.mirror_of = Some("01JFIRST".into());
         marker.write(&dir).unwrap();
         assert_eq!(Marker::read(&dir).unwrap(), Some(marker.clone()));
         marker.format = FORMAT + 1;

@@ -19,6 +19,8 @@ pub(super) struct Payload {
     pub(super) content: Option<String>,
     pub(super) in_bucket: InBucket,
     pub(super) from: String,
+    /// When another store placed them, where they come from one.
+    pub(super) placed_at: Option<Timestamp>,
 }
 
 macro_rules! payload_from {
@@ -36,6 +38,7 @@ macro_rules! payload_from {
                     content: proven.content().map(str::to_owned),
                     in_bucket: proven.in_bucket(),
                     from: proven.staged().to_owned(),
+                    placed_at: proven.placed_at(),
                 }
             }
         }
@@ -58,13 +61,15 @@ impl From<&Held> for Payload {
             // The row that is known keeps what it says of the bucket.
             in_bucket: InBucket::Current,
             from: held.path.clone(),
+            placed_at: held.placed_at,
         }
     }
 }
 
 impl Payload {
-    /// The record of these bytes under `path`.
-    pub(super) fn place(self, path: String, state: State, at: Timestamp) -> PlaceRecord {
+    /// The record of these bytes under `path`. What comes from another store keeps the time that it
+    /// has there.
+    pub(super) fn place(self, path: String, state: State, now: Timestamp) -> PlaceRecord {
         PlaceRecord {
             key: self.key,
             identity: self.identity,
@@ -81,7 +86,7 @@ impl Payload {
             displaced: None,
             sums_at: None,
             names: Vec::new(),
-            at,
+            at: self.placed_at.unwrap_or(now),
         }
     }
 }

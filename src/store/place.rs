@@ -139,6 +139,8 @@ pub struct Held {
     pub content: Option<String>,
     /// Where it is in `history/`, relative to the source's folder.
     pub path: String,
+    /// When another store let it into `latest/`, where this one follows it.
+    pub placed_at: Option<Timestamp>,
 }
 
 /// Records whose files stand under their names, all of it synced. Only this room makes one.

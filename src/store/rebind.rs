@@ -72,6 +72,7 @@ mod tests {
             format: 1,
             naming,
             created: crate::object::from_ms(0),
+            mirror_of: None,
             facts,
         }
     }

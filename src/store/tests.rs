@@ -283,6 +283,7 @@ fn everything(source: &SourceStore, base: &[Record]) -> Vec<Entry> {
                 proofs: held.proofs.clone(),
                 content: held.content.clone(),
                 path: held.path.clone(),
+                placed_at: None,
             },
             spelling: plain(),
             standing: standing(base, "latest/h"),
