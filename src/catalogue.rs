@@ -71,10 +71,14 @@ impl Catalogue {
 
     /// Every source with its last run, by name.
     pub fn sources(&self) -> Result<Vec<SourceRow>> {
+        // A mirror is as new as the store that it follows was then.
         let sql = "SELECT s.name, s.bucket, s.prefix, p.head,
-               (SELECT max(r.ended_at) FROM run AS r
-                WHERE r.source_id = s.id AND r.command = 'pull' AND r.ended = 'complete')
-             FROM source AS s LEFT JOIN position AS p ON p.source_id = s.id ORDER BY s.name";
+               nullif(max(
+                 coalesce((SELECT max(r.ended_at) FROM run AS r
+                   WHERE r.source_id = s.id AND r.command = 'pull' AND r.ended = 'complete'), -1),
+                 coalesce(f.pulled_at, -1)), -1)
+             FROM source AS s LEFT JOIN position AS p ON p.source_id = s.id
+             LEFT JOIN followed AS f ON f.source_id = s.id ORDER BY s.name";
         let mut sources = self.rows(sql, [], rows::source)?;
         for source in &mut sources {
             source.last_run = self.last_run(&source.name)?;

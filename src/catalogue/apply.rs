@@ -392,7 +392,7 @@ impl<'t> Hand<'t> {
     }
 
     /// A version without bytes. A row that has bytes keeps them, unless they were removed by rule
-    /// or are not there any more.
+    /// or are not there any more. What a mirror cannot get is pending there from the beginning.
     fn noted(
         &self,
         key: &ObjectKey,
@@ -401,7 +401,13 @@ impl<'t> Hand<'t> {
         in_bucket: InBucket,
         at: Timestamp,
     ) -> rusqlite::Result<()> {
-        if matches!(state, State::Expired | State::Pending) {
+        let known = || {
+            self.with(
+                "SELECT 1 FROM version WHERE source_id = ?1 AND key = ?2 AND identity = ?3",
+                |statement| statement.exists(params![self.source, key.as_str(), told_by(identity)]),
+            )
+        };
+        if state == State::Expired || (state == State::Pending && known()?) {
             return self.execute(
                 "UPDATE version SET state = ?5, path = NULL, bytes = 0, sums_at = NULL, run = ?4
                  WHERE source_id = ?1 AND key = ?2 AND identity = ?3",

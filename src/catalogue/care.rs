@@ -6,8 +6,8 @@ use super::rows::{self, STORED, count, number, time};
 use super::{Catalogue, prepare};
 use crate::error::Result;
 use crate::object::{
-    Drilled, Followed, Healed, JournalPosition, Scrubbed, Sha256, SourceName, StoredVersion,
-    Timestamp, from_ms,
+    Drilled, EventRecord, Followed, Healed, JournalPosition, ObjectKey, Scrubbed, Sha256,
+    SourceName, StoredVersion, Timestamp, from_ms,
 };
 use rusqlite::params;
 
@@ -173,6 +173,40 @@ impl Catalogue {
         )?;
         Ok(rows.into_iter().next())
     }
+
+    /// In a mirror: up to `limit` versions whose bytes it could not get yet, with row numbers above
+    /// `after_id`, in that order.
+    pub fn pending(
+        &self,
+        source: &SourceName,
+        after_id: i64,
+        limit: u32,
+    ) -> Result<Vec<StoredVersion>> {
+        let sql = format!(
+            "SELECT {STORED} FROM version AS v INDEXED BY version_pending
+             JOIN source AS s ON s.id = v.source_id
+             WHERE v.source_id = (SELECT id FROM source WHERE name = ?1)
+               AND v.state = 'pending' AND v.id > ?2 ORDER BY v.id LIMIT ?3"
+        );
+        let params = params![source.as_str(), after_id, limit];
+        self.rows(&sql, params, rows::stored)
+    }
+
+    /// Whether this event is recorded.
+    pub fn has_event(&self, source: &SourceName, event: &EventRecord) -> Result<bool> {
+        self.any(
+            "SELECT 1 FROM event INDEXED BY event_at
+             WHERE at = ?2 AND source_id = (SELECT id FROM source WHERE name = ?1)
+               AND kind = ?3 AND key IS ?4 AND text = ?5",
+            params![
+                source.as_str(),
+                event.at.as_millisecond(),
+                event.kind,
+                event.key.as_ref().map(ObjectKey::as_str),
+                event.text
+            ],
+        )
+    }
 }
 
 impl Hand<'_> {
@@ -227,8 +261,9 @@ impl Hand<'_> {
 
     pub(super) fn followed(&self, to: &Followed) -> rusqlite::Result<()> {
         self.execute(
-            "INSERT OR REPLACE INTO followed (source_id, store, run, \"offset\", head, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT OR REPLACE INTO followed
+               (source_id, store, run, \"offset\", head, at, pulled_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![
                 self.source,
                 to.store,
@@ -236,6 +271,7 @@ impl Hand<'_> {
                 number(to.offset),
                 to.head.0,
                 to.at.as_millisecond(),
+                to.pulled.map(Timestamp::as_millisecond),
             ],
         )
     }

@@ -5,6 +5,8 @@
 ALTER TABLE version ADD COLUMN checked_at INTEGER;
 -- What was never checked comes first.
 CREATE INDEX version_checked ON version (checked_at, id) WHERE path IS NOT NULL;
+-- What a mirror asks the first store for again, in every run.
+CREATE INDEX version_pending ON version (source_id) WHERE state = 'pending';
 
 CREATE TABLE scrub (
   -- What each scrub found.
@@ -39,5 +41,6 @@ CREATE TABLE followed (
   run       INTEGER NOT NULL,
   "offset"  INTEGER NOT NULL,
   head      BLOB NOT NULL CHECK (length(head) = 32),
-  at        INTEGER NOT NULL
+  at        INTEGER NOT NULL,
+  pulled_at INTEGER                   -- when a pull to the other store ended complete last
 ) STRICT;

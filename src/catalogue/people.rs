@@ -27,6 +27,9 @@ pub struct Query {
 const BEGIN: &str = "iif(v.version_id <> 'null' OR v.in_bucket IN ('noncurrent', 'hidden'),
      min(v.first_seen, v.last_modified), v.first_seen)";
 
+/// The findings that a mirror makes by itself have numbers above this.
+const OF_A_MIRROR: u64 = 1_000_000;
+
 /// How many rows [`Catalogue::list`] reads at a time.
 const PAGE: u32 = 512;
 
@@ -414,7 +417,8 @@ impl Catalogue {
         Ok(alarms.unwrap_or(0))
     }
 
-    /// The number that the next finding about `source` gets: `www-12` for 12.
+    /// The number that the next finding about `source` gets: `www-12` for 12. In a mirror those of the
+    /// first store come with their numbers, and its own are far above them.
     pub fn next_finding_number(&self, source: &SourceName) -> Result<u64> {
         let last: Option<Option<u32>> = self.one(
             "SELECT max(number) FROM finding
@@ -422,7 +426,11 @@ impl Catalogue {
             [source.as_str()],
             |row| row.get(0),
         )?;
-        Ok(u64::from(last.flatten().unwrap_or(0)) + 1)
+        let last = u64::from(last.flatten().unwrap_or(0));
+        Ok(match self.followed_to(source)? {
+            None => last + 1,
+            Some(_) => last.max(OF_A_MIRROR) + 1,
+        })
     }
 }
 

@@ -353,9 +353,8 @@ mod tests {
             contradicted,
             at: crate::object::from_ms(7),
         };
-        let again = |contradicted, found| {
-            prove_again(first.subject.clone(), recorded(contradicted), found)
-        };
+        let again =
+            |contradicted, found| prove_again(first.subject.clone(), recorded(contradicted), found);
         let same = (first.sha256(), 9);
         for other in [(Sha256([0; 32]), 9), (first.sha256(), 8)] {
             assert!(again(false, other).is_none() && again(true, other).is_none());
@@ -365,10 +364,7 @@ mod tests {
         };
         assert_eq!(second.placed_at(), Some(crate::object::from_ms(7)));
         assert_eq!(second.proofs(), first.proofs());
-        assert!(matches!(
-            again(true, same),
-            Some(Proven::Contradicted(_))
-        ));
+        assert!(matches!(again(true, same), Some(Proven::Contradicted(_))));
     }
 
     /// What bytes and evidence come to: (case, outcome, class).

@@ -333,6 +333,9 @@ pub struct Followed {
     pub offset: u64,
     /// The head of the other journal's chain there.
     pub head: Sha256,
+    /// When a pull to the other store ended complete last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pulled: Option<Timestamp>,
     /// Our clock.
     pub at: Timestamp,
 }

@@ -481,3 +481,62 @@ fn what_the_pulls_of_a_year_were_like() {
     assert_eq!(since(3), (601, 2));
     assert_eq!(since(10_000), (0, 0));
 }
+
+#[test]
+fn a_mirror_numbers_its_own_findings_apart_asks_for_what_it_lacks_and_is_as_new_as_the_first() {
+    let lost = noted("lost", plain(1), State::Pending, 5);
+    let event = EventRecord {
+        kind: "moved-aside".to_owned(),
+        key: None,
+        text: "t".to_owned(),
+        at: from_ms(9),
+    };
+    let mut shelf = Shelf::with(vec![
+        lost,
+        noted("archived", plain(2), State::Archived, 5),
+        Record::Fact(Fact::Event(event.clone())),
+        Record::Fact(Fact::Finding(finding("www-9", Severity::Alarm))),
+    ]);
+    let lacks = |shelf: &Shelf, after| {
+        let rows = shelf.catalogue.pending(&www(), after, 9).unwrap();
+        rows.into_iter().map(|v| v.id).collect::<Vec<_>>()
+    };
+    assert_eq!(shelf.versions("lost"), ["1 pending current - 0"]);
+    let found = lacks(&shelf, 0);
+    assert_eq!(found.len(), 1);
+    assert_eq!(lacks(&shelf, found[0]), [0; 0]);
+    assert!(shelf.catalogue.has_event(&www(), &event).unwrap());
+    let other = EventRecord {
+        at: from_ms(8),
+        ..event
+    };
+    assert!(!shelf.catalogue.has_event(&www(), &other).unwrap());
+    assert_eq!(shelf.catalogue.next_finding_number(&www()).unwrap(), 10);
+    assert_eq!(
+        shelf.catalogue.sources().unwrap()[0].last_complete_pull,
+        None
+    );
+
+    let followed = Fact::Followed(Followed {
+        store: "01JFIRST".to_owned(),
+        run: 3,
+        offset: 77,
+        head: Sha256([3; 32]),
+        pulled: Some(from_ms(4000)),
+        at: from_ms(5000),
+    });
+    let there = Record::Place(place("lost", plain(1), "latest/lost", 6));
+    let second = vec![Record::Fact(followed), there];
+    shelf.catalogue.record(&group(2, second)).unwrap();
+    assert_eq!(lacks(&shelf, 0), [0; 0]);
+    let (store, at) = shelf.catalogue.followed_to(&www()).unwrap().unwrap();
+    assert_eq!((store.as_str(), at.run, at.offset), ("01JFIRST", 3, 77));
+    let number = |shelf: &Shelf| shelf.catalogue.next_finding_number(&www()).unwrap();
+    assert_eq!(number(&shelf), 1_000_001);
+    let own = Fact::Finding(finding("www-1000001", Severity::Warning));
+    let third = vec![Record::Fact(own)];
+    shelf.catalogue.record(&group(3, third)).unwrap();
+    assert_eq!(number(&shelf), 1_000_002);
+    let row = &shelf.catalogue.sources().unwrap()[0];
+    assert_eq!(row.last_complete_pull, Some(from_ms(4000)));
+}
