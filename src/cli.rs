@@ -10,6 +10,7 @@ mod init;
 mod log;
 mod logger;
 mod ls;
+mod mirror;
 mod notify;
 mod progress;
 mod prune;
@@ -53,6 +54,7 @@ enum Command {
     Show(show::Args),
     Restore(restore::Args),
     Scrub(scrub::Args),
+    Mirror(mirror::Args),
     Log(log::Args),
     Ack(ack::Args),
     Adopt(adopt::Args),
@@ -107,6 +109,7 @@ fn dispatch(context: &mut Context, command: Command) -> Result<Exit> {
         Command::Show(args) => show::run(context, args),
         Command::Restore(args) => restore::run(context, args),
         Command::Scrub(args) => scrub::run(context, args),
+        Command::Mirror(args) => mirror::run(context, args),
         Command::Log(args) => log::run(context, args),
         Command::Ack(args) => ack::run(context, args),
         Command::Adopt(args) => adopt::run(context, args),

@@ -3,6 +3,7 @@
 mod demands;
 mod filter;
 mod limits;
+mod mirror;
 mod notify;
 mod timetable;
 
@@ -31,6 +32,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Who is told how each run went.
     pub notify: NotifyConfig,
+    /// Where the mirror is, if `mirror` need not be told.
+    pub mirror_to: Option<PathBuf>,
     /// A source whose last complete pull is older than this is a finding.
     pub pull_overdue: Duration,
     /// A key in use for longer than this is a finding.
@@ -204,6 +207,8 @@ struct RawConfig {
     limits: limits::RawLimits,
     #[serde(default)]
     notify: notify::RawNotify,
+    #[serde(default)]
+    mirror: mirror::RawMirror,
 }
 
 #[derive(Deserialize)]
@@ -314,6 +319,7 @@ impl RawConfig {
             sources,
             limits: self.limits.check()?,
             notify: self.notify.check()?,
+            mirror_to: self.mirror.check()?,
             pull_overdue: span(self.watch.pull_overdue, PULL_OVERDUE)?,
             rotate_after: span(self.watch.rotate_after, ROTATE_AFTER)?,
         })

@@ -53,8 +53,8 @@
 //! - [`bucket`], [`store`], [`catalogue`]: the source, the drive, the index; they never know each
 //!   other, and meet in [`object`] types
 //! - [`home`]: the drive and its catalogue, kept in step
-//! - [`pull`], [`restore`], [`scrub`], [`upkeep`], [`watch`]: bringing home, bringing back, reading
-//!   again, looking after, judging; never each other
+//! - [`pull`], [`restore`], [`scrub`], [`mirror`], [`upkeep`], [`watch`]: bringing home, bringing back,
+//!   reading again, a second store, looking after, judging; never each other
 //! - [`night`]: the order of one run
 //! - [`machine`], [`report`], [`notify`], [`demo`]: rendering, telling, and the story
 //! - [`cli`]: clap, exit codes, the terminal
@@ -72,6 +72,7 @@ pub mod home;
 pub mod http;
 pub mod lock;
 pub mod machine;
+pub mod mirror;
 pub mod night;
 pub mod notify;
 pub mod object;

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod json;
+mod mirror;
 mod nagios;
 mod restore;
 mod scrub;
@@ -15,6 +16,7 @@ pub use json::{
     change_json, event_json, finding_json, line, lines, marker_json, run_json, sum_json,
     version_json,
 };
+pub use mirror::{lack, lack_json, mirrored, mirrored_json};
 pub use nagios::{nagios, nagios_unknown};
 pub use restore::{restore_sum, restored, restored_json};
 pub use scrub::{scrubbed, scrubbed_json};

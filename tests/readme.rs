@@ -60,6 +60,8 @@ fn the_readme_has_the_blocks_that_are_run_here() {
             "offsite restore --series 'site/site-*-*utc.tar.age' --to newest --store /media/usb/offsite",
             "offsite restore '**' --to all --store /media/usb/offsite",
             "offsite scrub",
+            // tests/mirror/readme.rs runs this.
+            "offsite mirror --to /mnt/second/offsite",
         ],
         "a block that no test here runs was added, or one went"
     );

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What may know what: each room, the lower rooms that it may use. Rooms of one floor that are not
 /// named in each other's lines never know each other.
-const MAY_USE: [(&str, &str); 28] = [
+const MAY_USE: [(&str, &str); 29] = [
     // The ground: pure, or nearly.
     ("error", "object"),
     ("object", "error"),
@@ -44,6 +44,7 @@ const MAY_USE: [(&str, &str); 28] = [
     ),
     ("restore", "error object outcome series store catalogue"),
     ("scrub", "error object outcome store catalogue home"),
+    ("mirror", "error object outcome digest store catalogue home"),
     ("upkeep", "error object outcome store catalogue home"),
     ("watch", "error object write_once series"),
     // The order of one run: the only one that knows them all.
@@ -54,7 +55,7 @@ const MAY_USE: [(&str, &str); 28] = [
     ),
     (
         "report",
-        "error object outcome machine catalogue store pull restore scrub upkeep watch",
+        "error object outcome machine catalogue store pull restore scrub mirror upkeep watch",
     ),
     // Beside rendering: it tells what is rendered.
     (
@@ -69,7 +70,7 @@ const MAY_USE: [(&str, &str); 28] = [
     (
         "cli",
         "error object outcome digest http formats write_once machine config credentials bucket \
-         store catalogue home pull restore scrub upkeep watch night report notify demo",
+         store catalogue home pull restore scrub mirror upkeep watch night report notify demo",
     ),
     ("lib", ""),
     ("main", "cli"),

@@ -11,7 +11,7 @@ use support::{Embedded, Running};
 const WRONG: &str = "canary-secret-that-is-wrong-0000";
 
 /// Every command, at its most talkative.
-const COMMANDS: [&[&str]; 30] = [
+const COMMANDS: [&[&str]; 31] = [
     &["pull", "--dry-run"],
     &["pull", "--dry-run", "--json"],
     &["adopt", "."],
@@ -38,6 +38,7 @@ const COMMANDS: [&[&str]; 30] = [
     &["restore", "**", "--to", "back"],
     &["scrub", "--all", "--heal"],
     &["scrub", "--all", "--json"],
+    &["mirror", "--to", "second", "--allow-root-fs"],
     &["log"],
     &["log", "--json"],
     &["log", "--events"],

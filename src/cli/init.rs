@@ -303,6 +303,10 @@ fn store_section(store: &Path, marker: &Marker, args: &Settings) -> String {
          # max_bytes = \"200 GiB\"  # of one source in one run\n\
          # max_object = \"1 TiB\"  # larger objects stay in the bucket; they are a finding\n\
          \n\
+         # Where `offsite mirror` keeps a second full store: another disk, or a NAS.\n\
+         # [mirror]\n\
+         # to = \"/mnt/second/offsite\"\n\
+         \n\
          # Who is told how each run went; `offsite notify --test` tries it out.\n\
          # [notify]\n\
          # healthcheck = \"https://hc-ping.com/your-uuid\"\n\

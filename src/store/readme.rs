@@ -14,7 +14,7 @@ You do not need offsite to read it. Copy files from it as from any drive.
   store id      {id}
   file system   {filesystem}   ({readers})
   made          {created}
-
+{mirror}
 WHAT IS WHERE
   offsite-store.toml          says that this is a store; keep it
   catalogue.db                SQLite: what is here, since when, how well proven
@@ -64,7 +64,15 @@ WHICH COMPUTER READS THIS DRIVE
         filesystem = marker.facts.filesystem,
         readers = readers(&marker.facts.filesystem),
         created = marker.created,
+        mirror = mirror_of(marker),
     )
+}
+
+fn mirror_of(marker: &Marker) -> String {
+    match &marker.mirror_of {
+        Some(first) => format!("  a mirror of   store {first}\n"),
+        None => String::new(),
+    }
 }
 
 fn readers(filesystem: &str) -> &'static str {
