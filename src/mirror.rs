@@ -24,7 +24,7 @@ use crate::object::{
     SourceName,
 };
 use crate::outcome::{Ended, Event, Reporter, Stop};
-use crate::store::{MARKER, Reader};
+use crate::store::Reader;
 use batch::Batch;
 use follow::Follow;
 
@@ -186,18 +186,6 @@ impl Mirror<'_> {
             bytes,
         });
         shelf.store().space().reserve(bytes).map(drop)
-    }
-
-    /// A drive that was pulled out has no files, and is not damaged.
-    fn still_there(&self) -> Result<()> {
-        match self.first.stat(MARKER) {
-            Ok(Some(_)) => Ok(()),
-            _ => {
-                let what = format!("the store {} went away", self.first.path().display());
-                Err(Error::new(Kind::Store, what)
-                    .hint("plug it in, mount it, and run the same command again: it goes on"))
-            }
-        }
     }
 }
 

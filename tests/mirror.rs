@@ -12,6 +12,8 @@ mod alike;
 mod damage;
 #[path = "mirror/drives.rs"]
 mod drives;
+#[path = "mirror/heal.rs"]
+mod heal;
 #[path = "mirror/kills.rs"]
 mod kills;
 #[path = "mirror/places.rs"]

@@ -40,12 +40,13 @@ pub(super) struct Args {
     #[arg(long, conflicts_with_all = ["budget", "time"])]
     all: bool,
     /// Put the very bytes that were stored in the place of what is damaged: from another name on the
-    /// drive, from --from, or fetched once more from the bucket
+    /// drive, from the mirror or --from, or fetched once more from the bucket
     ///
     /// What is damaged waits in quarantine/ until they stand, synced.
     #[arg(long)]
     heal: bool,
     /// With --heal: take good bytes from this store, a mirror of this one or the one that this mirrors
+    /// [default: `[mirror] to`]
     #[arg(long, value_name = "DIR", requires = "heal")]
     from: Vec<PathBuf>,
     /// Print one JSON object
@@ -166,6 +167,13 @@ fn in_home(
     for dir in &args.from {
         healers.push(Box::new(other(dir, home.store(), &scrub)?));
     }
+    if let Some(dir) = mirror_to_ask(args, config) {
+        match other(dir, home.store(), &scrub) {
+            Ok(mirror) => healers.push(Box::new(mirror)),
+            // It was not asked for: what it cannot heal is said of each file.
+            Err(error) => warn("the mirror is not asked for good bytes", &error),
+        }
+    }
     if let (Some(night), Some(config)) = (&night, config) {
         healers.push(Box::new(Buckets::new(night, &config.sources)));
     }
@@ -209,6 +217,12 @@ fn night(config: &Config, scrub: &Scrub<'_>) -> Result<Night> {
         stop: scrub.stop.clone(),
         reporter: Arc::new(Silent),
     })
+}
+
+/// The mirror that the configuration names, where no other store is named.
+fn mirror_to_ask<'c>(args: &Args, config: Option<&'c Config>) -> Option<&'c Path> {
+    let mirror = config.and_then(|config| config.mirror_to.as_deref());
+    mirror.filter(|_| args.heal && args.from.is_empty())
 }
 
 /// Another store to heal from.

@@ -99,7 +99,7 @@ impl Follow<'_, '_, '_> {
                 Err(Uncopied::Interrupted) => return Ok(Copied::Interrupted),
             }
         }
-        mirror.still_there()?;
+        mirror.first.still_has_marker()?;
         let missing = || "its file is missing there".to_owned();
         Ok(Copied::Nowhere(why.unwrap_or_else(missing)))
     }

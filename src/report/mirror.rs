@@ -8,9 +8,13 @@ use std::io::{self, Write};
 
 /// A version that the first store has not whole.
 pub fn lack(out: &mut dyn Write, lack: &Lack) -> io::Result<()> {
-    let next = match lack.here {
-        true => "the mirror has it: `offsite scrub --heal` can take it from there",
-        false => "not mirrored; the next run tries again",
+    let next = match (lack.here, lack.sha256) {
+        (true, Some(sha256)) => format!(
+            "the mirror has it: `offsite restore --version {}` with --store and the mirror's folder brings it",
+            sha256.short()
+        ),
+        (true, None) => "the mirror has it".to_owned(),
+        (false, _) => "not mirrored; the next run tries again".to_owned(),
     };
     let (source, key, why) = (&lack.source, &lack.key, printable(&lack.why));
     writeln!(out, "DAMAGED {source} {key}: {why}; {next}")

@@ -3,13 +3,10 @@
 use super::{Damaged, Fault, below};
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Kind, Result};
-use crate::home::{Diary, Shelf};
+use crate::home::{Diary, Shelf, places_of};
 use crate::object::{EventRecord, Fact, Sha256, SourceName, StoredVersion};
 use crate::outcome::{Event, Reporter, Stop};
 use crate::store::{Entry, Reader, Whole};
-
-/// So many files of a store are tried for the same bytes.
-const TRIED: usize = 20;
 
 /// Why somebody had no good bytes.
 #[derive(Debug)]
@@ -115,14 +112,9 @@ impl Copy<'_> {
         except: Option<&str>,
     ) -> Result<Vec<String>> {
         let source = SourceName::new(version.source.as_str())?;
-        let mut paths: Vec<String> = Vec::new();
-        let key = version.key.as_str();
-        self.catalogue.versions_of(&source, key, &mut |other| {
-            let same = other.sha256 == Some(sha256) && paths.len() < TRIED;
-            let path = other.path.filter(|path| same && !paths.contains(path));
-            paths.extend(path.filter(|path| except != Some(path.as_str())));
-            Ok(())
-        })?;
+        let which = (&version.key, &version.identity);
+        let mut paths = places_of((self.reader, self.catalogue), &source, which, sha256)?;
+        paths.retain(|path| except != Some(path.as_str()));
         Ok(paths)
     }
 }

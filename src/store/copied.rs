@@ -3,11 +3,11 @@
 use super::dir::{Touched, sync};
 use super::hash;
 use super::incoming::{FOLDER, Incoming};
+use super::medium::{self, Read};
 use super::place::SourceStore;
 use crate::error::{Error, Kind, Result};
 use crate::object::Sha256;
 use crate::outcome::Stop;
-use rustix::fs::{Advice, fadvise};
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 
@@ -70,8 +70,8 @@ impl Incoming {
 }
 
 impl SourceStore {
-    /// Makes files in `incoming/` durable and reads each back, from the medium where the system
-    /// can be asked to forget what it has in memory. Each must have the SHA-256 beside it.
+    /// Makes files in `incoming/` durable and reads each back from the medium. Each must have the
+    /// SHA-256 beside it.
     pub fn read_back(&self, written: &[(String, Sha256)]) -> Result<()> {
         let dir = &self.drive.dir;
         let mut touched = Touched::default();
@@ -80,23 +80,16 @@ impl SourceStore {
         }
         sync(dir, self.drive.syncfs, &mut touched)?;
         for (path, sha256) in written {
-            let file = dir.read(path)?;
-            // A file system that cannot forget is read as it is.
-            if let Err(e) = fadvise(&file, 0, None, Advice::DontNeed) {
-                log::debug!("{path}: read from memory, it may be: {e}");
-            }
             let full = dir.path().join(path);
-            let (found, _) =
-                hash::pour(file, &mut |_| Ok(())).map_err(|e| Error::io("read", &full, e))?;
-            if found != *sha256 {
-                let what = format!(
-                    "{} was written and reads back as other bytes",
-                    full.display()
-                );
-                return Err(Error::new(Kind::Run, what).hint(
-                    "the drive, its cable or this computer's memory fails: look at dmesg. Nothing of it was recorded",
-                ));
-            }
+            let wrong = match medium::pour(&dir.read(path)?, &mut |_| true) {
+                Read::Whole(read) if read.sha256 == *sha256 => continue,
+                Read::Failed(why) => format!("cannot be read back: {why}"),
+                _ => "reads back as other bytes".to_owned(),
+            };
+            let what = format!("{} was written and {wrong}", full.display());
+            return Err(Error::new(Kind::Run, what).hint(
+                "the drive, its cable or this computer's memory fails: look at dmesg. Nothing of it was recorded",
+            ));
         }
         Ok(())
     }

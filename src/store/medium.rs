@@ -83,7 +83,8 @@ impl Reader {
     }
 }
 
-fn pour(file: &File, each: &mut dyn FnMut(u64) -> bool) -> Read {
+/// Reads the file from the medium to its end.
+pub(super) fn pour(file: &File, each: &mut dyn FnMut(u64) -> bool) -> Read {
     let (mut read, mut given_back) = (0, 0);
     let mut ended = false;
     forget(file, 0, None);

@@ -292,7 +292,7 @@ fn nothing_is_removed_because_the_first_store_or_the_bucket_lost_it() {
     let said = mirror(&nights, &[]).exits(7);
     said.says(&[
         "DAMAGED www b.age: ",
-        "the mirror has it: `offsite scrub --heal`",
+        "the mirror has it: `offsite restore --version ",
     ]);
     assert_eq!(files(&mirror_of(&nights)), before);
     is_whole(&mirror_of(&nights));
