@@ -21,7 +21,7 @@ use crate::error::{Error, Kind, Result};
 use crate::home::{Home, PROGRAM, Shelf};
 use crate::object::{
     Clock, Fact, Followed, JournalPosition, ObjectKey, RunCounts, RunEnd, RunStart, Sha256,
-    SourceName,
+    SourceName, Timestamp,
 };
 use crate::outcome::{Ended, Event, Reporter, Stop};
 use crate::store::Reader;
@@ -121,23 +121,8 @@ impl Mirror<'_> {
             });
         };
         self.announce(&shelf)?;
-        let start = Fact::RunStart(RunStart {
-            at: now,
-            command: "mirror".to_owned(),
-            program: PROGRAM.to_owned(),
-            key: None,
-            bucket: Some(source.bucket.clone()),
-            prefix: Some(source.prefix.clone()),
-        });
-        let first = Followed {
-            store: self.first.marker().id.clone(),
-            run: 0,
-            offset: 0,
-            head: Sha256([0; 32]),
-            pulled: source.last_complete_pull,
-            at: now,
-        };
-        let batch = Batch::new(&mut shelf, start, first, after.clone())?;
+        let begin = self.begin(source, now);
+        let batch = Batch::new(&mut shelf, begin, after.clone())?;
         let mut follow = Follow::new(self, batch, each);
         let came_to = follow.whole(after.as_ref(), &until);
         let (ended, error) = match &came_to {
@@ -166,6 +151,27 @@ impl Mirror<'_> {
             counts,
             head,
         })
+    }
+
+    /// The run's first line, and what is recorded of the first store in its last ones.
+    fn begin(&self, source: &SourceRow, now: Timestamp) -> (Fact, Followed) {
+        let start = Fact::RunStart(RunStart {
+            at: now,
+            command: "mirror".to_owned(),
+            program: PROGRAM.to_owned(),
+            key: None,
+            bucket: Some(source.bucket.clone()),
+            prefix: Some(source.prefix.clone()),
+        });
+        let first = Followed {
+            store: self.first.marker().id.clone(),
+            run: 0,
+            offset: 0,
+            head: Sha256([0; 32]),
+            pulled: source.last_complete_pull,
+            at: now,
+        };
+        (start, first)
     }
 
     /// Says about how much there is to copy: what the first store has more than the mirror.

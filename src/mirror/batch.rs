@@ -44,8 +44,7 @@ pub(super) struct Batch<'b, 'h> {
 impl<'b, 'h> Batch<'b, 'h> {
     pub(super) fn new(
         shelf: &'b mut Shelf<'h>,
-        start: Fact,
-        first: Followed,
+        (start, first): (Fact, Followed),
         after: Option<JournalPosition>,
     ) -> Result<Self> {
         let sources = shelf.catalogue().sources()?;
@@ -202,22 +201,33 @@ impl<'b, 'h> Batch<'b, 'h> {
         if self.entries.is_empty() && !moved {
             return Ok(());
         }
-        if let Some(start) = self.start.take() {
+        if let Some(start) = self.start.clone() {
             self.entries.insert(0, Entry::Fact(start));
         }
         if let Some(position) = self.taken.clone().filter(|_| moved) {
             let followed = self.followed(&position);
             self.entries.push(Entry::Fact(followed));
         }
-        self.shelf.drive().read_back(&self.written)?;
-        self.shelf.commit(std::mem::take(&mut self.entries))?;
-        self.recorded.clone_from(&self.taken);
+        let entries = std::mem::take(&mut self.entries);
+        let back = self.shelf.drive().read_back(&self.written);
+        let committed = back.and_then(|()| self.shelf.commit(entries));
         self.claims.clear();
         self.keys.clear();
         self.folders.clear();
         self.written.clear();
         self.bytes = 0;
-        Ok(())
+        match committed {
+            Ok(()) => {
+                self.start = None;
+                self.recorded.clone_from(&self.taken);
+            }
+            Err(_) => {
+                // What comes after it, the run's last line, must not say that it was taken.
+                self.through = false;
+                self.taken.clone_from(&self.recorded);
+            }
+        }
+        committed
     }
 
     fn followed(&self, position: &JournalPosition) -> Fact {

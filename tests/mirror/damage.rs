@@ -236,3 +236,21 @@ fn poison_is_mirrored_to_quarantine_and_the_alarm_with_it() {
     let said = at(&mirror_of(&nights), &["status", "--json"]);
     assert_ne!(said.code(), 4, "{}", said.stdout);
 }
+
+/// A folder stands where the mirror's file belongs: nothing of that batch is recorded, nor that it was
+/// taken.
+#[test]
+fn what_cannot_be_filed_is_not_passed_over() {
+    let mut nights = nights();
+    mirror(&nights, &[]).exits(0);
+    nights.bucket.put("new.age", "new");
+    nights.night();
+    let folder = mirror_of(&nights).join("www/latest/new.age");
+    fs::create_dir(&folder).unwrap();
+    mirror(&nights, &[]).exits(1).says(&["a folder stands at"]);
+    mirror(&nights, &[]).exits(1);
+    fs::remove_dir(folder).unwrap();
+    assert_eq!(copies(&nights), 1);
+    same_rows(&nights, "the folder is gone");
+    is_whole(&mirror_of(&nights));
+}
