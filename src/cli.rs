@@ -4,6 +4,7 @@ mod ack;
 mod adopt;
 mod catalogue;
 mod demo;
+mod drill;
 mod exit;
 mod generate;
 mod init;
@@ -55,6 +56,7 @@ enum Command {
     Restore(restore::Args),
     Scrub(scrub::Args),
     Mirror(mirror::Args),
+    Drill(drill::Args),
     Log(log::Args),
     Ack(ack::Args),
     Adopt(adopt::Args),
@@ -110,6 +112,7 @@ fn dispatch(context: &mut Context, command: Command) -> Result<Exit> {
         Command::Restore(args) => restore::run(context, args),
         Command::Scrub(args) => scrub::run(context, args),
         Command::Mirror(args) => mirror::run(context, args),
+        Command::Drill(args) => drill::run(context, args),
         Command::Log(args) => log::run(context, args),
         Command::Ack(args) => ack::run(context, args),
         Command::Adopt(args) => adopt::run(context, args),

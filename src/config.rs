@@ -1,6 +1,7 @@
 //! The configuration: TOML into a checked [`Config`]. No network, no secrets.
 
 mod demands;
+mod drill;
 mod filter;
 mod limits;
 mod mirror;
@@ -8,6 +9,7 @@ mod notify;
 mod timetable;
 
 pub use demands::Demands;
+pub use drill::DrillConfig;
 pub use filter::{Filter, glob_set};
 pub use limits::LimitsConfig;
 pub use notify::{NotifyConfig, NtfyConfig, SecretPlace, SecretUrl, WebhookConfig};
@@ -34,6 +36,8 @@ pub struct Config {
     pub notify: NotifyConfig,
     /// Where the mirror is, if `mirror` need not be told.
     pub mirror_to: Option<PathBuf>,
+    /// What proves that restored backups can be opened, in the file's order.
+    pub drills: Vec<DrillConfig>,
     /// A source whose last complete pull is older than this is a finding.
     pub pull_overdue: Duration,
     /// A key in use for longer than this is a finding.
@@ -209,6 +213,8 @@ struct RawConfig {
     notify: notify::RawNotify,
     #[serde(default)]
     mirror: mirror::RawMirror,
+    #[serde(default)]
+    drill: Vec<drill::RawDrill>,
 }
 
 #[derive(Deserialize)]
@@ -310,6 +316,8 @@ impl RawConfig {
                     .hint("a source's name is its folder on the drive: give each its own"));
             }
         }
+        let drills = self.drill.into_iter().map(|raw| raw.check(&sources));
+        let drills = drills.collect::<Result<_>>()?;
         let span = |text: Option<String>, default| match text {
             Some(text) => parse_duration(&text),
             None => Ok(default),
@@ -320,6 +328,7 @@ impl RawConfig {
             limits: self.limits.check()?,
             notify: self.notify.check()?,
             mirror_to: self.mirror.check()?,
+            drills,
             pull_overdue: span(self.watch.pull_overdue, PULL_OVERDUE)?,
             rotate_after: span(self.watch.rotate_after, ROTATE_AFTER)?,
         })

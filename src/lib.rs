@@ -49,6 +49,7 @@
 //! - [`error`], [`object`], [`outcome`], [`digest`], [`formats`], [`write_once`], [`series`], [`lock`]:
 //!   nouns and pure rules
 //! - [`http`]: connections, and whose cryptography they use
+//! - [`program`]: programs of the owner's, run without our keys
 //! - [`config`], [`credentials`]: what the owner wrote, and where the key comes from
 //! - [`bucket`], [`store`], [`catalogue`]: the source, the drive, the index; they never know each
 //!   other, and meet in [`object`] types
@@ -77,6 +78,7 @@ pub mod night;
 pub mod notify;
 pub mod object;
 pub mod outcome;
+pub mod program;
 pub mod pull;
 pub mod report;
 pub mod restore;

@@ -87,10 +87,13 @@ pub fn status(catalogue: &Catalogue, limits: &Limits, clock: &Clock) -> Result<S
             .collect();
         let kinds = catalogue.kinds(&row.name)?.into_iter();
         let kinds = kinds.map(|k| (k.evidence, k.content, k.versions)).collect();
+        let drills = catalogue.drills(&row.name)?.into_iter();
+        let drills = watch::Drills::of(drills.map(|d| (d.newest, d.proven_at)));
         sources.push(SourceFacts {
             counts,
             kinds,
             scrubs: catalogue.scrubs(&row.name, SCRUBS)?,
+            drills,
             ..facts(row)
         });
     }
@@ -123,5 +126,6 @@ fn facts(row: SourceRow) -> SourceFacts {
         counts: Vec::new(),
         kinds: Vec::new(),
         scrubs: Vec::new(),
+        drills: watch::Drills::default(),
     }
 }

@@ -170,20 +170,9 @@ impl<'c> Notifier<'c> {
         }
         let whom = format!("command {}", program::name(&command));
         let (json, patience) = (message.json(), self.config.timeout * ATTEMPTS);
-        let hidden = self.variables();
+        let hidden = self.config.variables();
         let run = move || program::run(&command, &hidden, &json, patience);
         Some((whom, self.runtime.spawn_blocking(run)))
-    }
-
-    /// The variables of the environment that our own secrets stand in.
-    fn variables(&self) -> Vec<String> {
-        let secret = self.config.webhook.iter().filter_map(|w| w.secret.as_ref());
-        let token = self.config.ntfy.iter().filter_map(|n| n.token.as_ref());
-        let names = secret.chain(token).filter_map(|place| match place {
-            SecretPlace::Environment(name) => Some(name.clone()),
-            SecretPlace::Systemd(_) => None,
-        });
-        names.collect()
     }
 }
 

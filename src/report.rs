@@ -4,6 +4,7 @@
 //! its way into text; JSON goes through [`line`] or [`lines`], which escape what JSON lets pass.
 
 mod adopt;
+mod drill;
 mod json;
 mod mirror;
 mod nagios;
@@ -12,6 +13,7 @@ mod scrub;
 mod text;
 
 pub use adopt::{adopt_sum, adopted, candidate, stays};
+pub use drill::{rehearsed, rehearsed_json};
 pub use json::{
     change_json, event_json, finding_json, line, lines, marker_json, run_json, sum_json,
     version_json,

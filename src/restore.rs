@@ -5,11 +5,18 @@
 //! another name on the drive take its place, or it is named, with the version before it that is whole.
 
 mod choice;
+mod drill;
 mod others;
+mod proof;
 mod set;
+mod told;
+mod turns;
 
 pub use choice::{Choice, Keys};
+pub use drill::{Came, Drill, Rehearsed};
+pub use proof::Proof;
 pub use set::{Missing, Picked, is_of, newest_set};
+pub use turns::{Turn, Turns, series_of};
 
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Kind, Result};

@@ -1,11 +1,14 @@
 //! What is wrong, and how it stands: rows into findings and a verdict. Pure.
 
+mod drills;
 mod keys;
 pub mod rhythm;
 pub mod series;
 pub mod sets;
 pub mod size;
 mod statistics;
+
+pub use drills::{Drill, Drills};
 
 use crate::object::{
     Advice, EvidenceClass, FindingRecord, InBucket, KeyPrint, Scrubbed, Severity, Sha256,
@@ -53,6 +56,8 @@ pub struct SourceFacts {
     pub head: Option<Sha256>,
     /// The key that the bucket was read with last, and since when it is in use.
     pub key: Option<(KeyPrint, Timestamp)>,
+    /// What rehearsals of restores came to.
+    pub drills: Drills,
 }
 
 /// One source's part of a status.
@@ -93,11 +98,15 @@ pub struct SourceStatus {
     pub scrubs: Vec<Scrubbed>,
     /// The journal's head: note it elsewhere, and any later edit shows.
     pub head: Option<Sha256>,
+    /// What rehearsals of restores came to.
+    pub drills: Drills,
 }
 
 /// How the whole copy stands.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
+    /// When it was judged.
+    pub at: Timestamp,
     /// The worst of everything below.
     pub verdict: Health,
     /// The sources, by name.
@@ -193,6 +202,7 @@ pub fn judge(
     let of_findings = findings.iter().map(|f| f.severity.into()).max();
     let of_sources = sources.iter().map(|s| s.health).max();
     Status {
+        at: now,
         verdict: of_findings.max(of_sources).unwrap_or(Health::Ok),
         sources,
         findings,
@@ -259,6 +269,7 @@ fn one(facts: SourceFacts, findings: &[FindingRecord]) -> SourceStatus {
         last_ended: facts.last_ended,
         last_error: facts.last_error,
         head: facts.head,
+        drills: facts.drills,
     }
 }
 
@@ -332,6 +343,7 @@ mod tests {
             ],
             head: None,
             key: None,
+            drills: Drills::default(),
         }
     }
 

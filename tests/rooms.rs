@@ -25,6 +25,7 @@ const MAY_USE: [(&str, &str); 29] = [
     ("lock", "object"),
     ("machine", ""),
     ("http", "error"),
+    ("program", ""),
     // Settings.
     ("config", "error object digest http"),
     ("credentials", "error object http"),
@@ -42,7 +43,10 @@ const MAY_USE: [(&str, &str); 29] = [
         "pull",
         "error object outcome digest formats write_once series lock config bucket store catalogue home",
     ),
-    ("restore", "error object outcome series store catalogue"),
+    (
+        "restore",
+        "error object outcome series program store catalogue home",
+    ),
     ("scrub", "error object outcome store catalogue home"),
     ("mirror", "error object outcome digest store catalogue home"),
     ("upkeep", "error object outcome store catalogue home"),
@@ -60,7 +64,7 @@ const MAY_USE: [(&str, &str); 29] = [
     // Beside rendering: it tells what is rendered.
     (
         "notify",
-        "error object outcome http config credentials machine watch report",
+        "error object outcome http program config credentials machine watch report",
     ),
     (
         "demo",

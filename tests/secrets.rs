@@ -11,7 +11,7 @@ use support::{Embedded, Running};
 const WRONG: &str = "canary-secret-that-is-wrong-0000";
 
 /// Every command, at its most talkative.
-const COMMANDS: [&[&str]; 31] = [
+const COMMANDS: [&[&str]; 33] = [
     &["pull", "--dry-run"],
     &["pull", "--dry-run", "--json"],
     &["adopt", "."],
@@ -39,6 +39,8 @@ const COMMANDS: [&[&str]; 31] = [
     &["scrub", "--all", "--heal"],
     &["scrub", "--all", "--json"],
     &["mirror", "--to", "second", "--allow-root-fs"],
+    &["drill"],
+    &["drill", "--all", "--json"],
     &["log"],
     &["log", "--json"],
     &["log", "--events"],

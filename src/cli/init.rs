@@ -307,6 +307,12 @@ fn store_section(store: &Path, marker: &Marker, args: &Settings) -> String {
          # [mirror]\n\
          # to = \"/mnt/second/offsite\"\n\
          \n\
+         # What `offsite drill` lets open a backup that it brought back: a line for sh, run with the files.\n\
+         # [[drill]]\n\
+         # series = \"site/*\"  # its name, or a pattern\n\
+         # command = 'age --decrypt -i /root/key.txt \"$1\" >/dev/null'\n\
+         # timeout = \"1h\"\n\
+         \n\
          # Who is told how each run went; `offsite notify --test` tries it out.\n\
          # [notify]\n\
          # healthcheck = \"https://hc-ping.com/your-uuid\"\n\

@@ -22,6 +22,19 @@ pub struct NotifyConfig {
     pub timeout: Duration,
 }
 
+impl NotifyConfig {
+    /// The variables of the environment that secrets stand in: for no program of the owner's.
+    pub fn variables(&self) -> Vec<String> {
+        let secret = self.webhook.iter().filter_map(|w| w.secret.as_ref());
+        let token = self.ntfy.iter().filter_map(|n| n.token.as_ref());
+        let names = secret.chain(token).filter_map(|place| match place {
+            SecretPlace::Environment(name) => Some(name.clone()),
+            SecretPlace::Systemd(_) => None,
+        });
+        names.collect()
+    }
+}
+
 /// `[notify.webhook]`.
 #[derive(Clone, Debug)]
 pub struct WebhookConfig {

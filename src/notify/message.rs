@@ -339,6 +339,7 @@ mod tests {
 
     fn facts() -> SourceFacts {
         SourceFacts {
+            drills: crate::watch::Drills::default(),
             name: name("www"),
             last_complete_pull: Some(from_ms(0)),
             last_run: Some(from_ms(0)),

@@ -1,26 +1,13 @@
 //! A program of the owner's that is told: the message on its standard input, no shell between.
 
 use crate::error::{Error, Kind, Result};
+use crate::program::{Ended, Rules};
 use rustix::fs::MemfdFlags;
-use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
-
-/// Keys that the program is not given: they are for the bucket alone.
-const KEPT: [&str; 5] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "VAULT_TOKEN",
-    "VAULT_SECRET_ID",
-];
-
-/// How often a running program is looked at.
-const LOOK: Duration = Duration::from_millis(20);
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// A program's name for errors: without its folder, and without its arguments, which may hold
 /// secrets.
@@ -51,16 +38,17 @@ pub(super) fn run(
     command
         .args(arguments)
         .stdin(Stdio::from(in_memory(message).map_err(cannot)?))
-        .stdout(Stdio::null())
-        .process_group(0);
-    for name in KEPT.into_iter().chain(hidden.iter().map(String::as_str)) {
-        command.env_remove(name);
-    }
-    let mut child = command.spawn().map_err(cannot)?;
-    match wait(&mut child, patience).map_err(cannot)? {
-        Some(status) if status.success() => Ok(()),
-        Some(status) => Err(Error::new(Kind::Run, format!("it ended with {status}"))),
-        None => {
+        .stdout(Stdio::null());
+    let rules = Rules {
+        hidden,
+        patience,
+        stop: &|| false,
+        alone: false,
+    };
+    match rules.run(&mut command).map_err(cannot)?.0 {
+        Ended::Itself(status) if status.success() => Ok(()),
+        Ended::Itself(status) => Err(Error::new(Kind::Run, format!("it ended with {status}"))),
+        Ended::TooLong | Ended::Stopped => {
             let what = format!("it did not end within {:.1} s", patience.as_secs_f64());
             Err(Error::new(Kind::Run, what).hint("it was killed; [notify] timeout gives it longer"))
         }
@@ -73,23 +61,6 @@ fn in_memory(message: &str) -> std::io::Result<File> {
     file.write_all(message.as_bytes())?;
     file.rewind()?;
     Ok(file)
-}
-
-/// How the child ended; none if it had to be killed.
-fn wait(child: &mut Child, patience: Duration) -> std::io::Result<Option<ExitStatus>> {
-    let begin = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if begin.elapsed() >= patience {
-            // It leads a group of its own, so that what it started goes with it.
-            let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
-            child.wait()?;
-            return Ok(None);
-        }
-        std::thread::sleep(LOOK);
-    }
 }
 
 #[cfg(test)]

@@ -81,6 +81,7 @@ mod tests {
 
     fn line(last: Option<i64>, ended: &str, what: Option<&str>) -> String {
         let facts = SourceFacts {
+            drills: crate::watch::Drills::default(),
             name: SourceName::new("www").unwrap(),
             last_complete_pull: last.map(from_ms),
             last_run: last.map(from_ms),

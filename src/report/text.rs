@@ -1,5 +1,6 @@
 //! Text for people: plain lines that also read well in a cron mail.
 
+use super::drill;
 use crate::catalogue::{EventRow, MarkerRow, RunRow};
 use crate::error::Result;
 use crate::machine::Machine;
@@ -30,7 +31,7 @@ pub fn status(out: &mut dyn Write, status: &Status, drive: Option<&str>) -> io::
     writeln!(out, "{}", words(status.verdict))?;
     findings(out, &status.findings)?;
     for source in &status.sources {
-        source_lines(out, source)?;
+        source_lines(out, source, status.at)?;
     }
     if let Some(drive) = drive {
         writeln!(out, "\ndrive: {drive}")?;
@@ -107,7 +108,7 @@ fn finding(out: &mut dyn Write, found: &FindingRecord) -> io::Result<()> {
     writeln!(out, "  next: {}", printable(&found.advice.next))
 }
 
-fn source_lines(out: &mut dyn Write, source: &SourceStatus) -> io::Result<()> {
+fn source_lines(out: &mut dyn Write, source: &SourceStatus, now: Timestamp) -> io::Result<()> {
     let (name, stored, size) = (&source.name, source.stored, bytes(source.bytes));
     writeln!(
         out,
@@ -129,6 +130,9 @@ fn source_lines(out: &mut dyn Write, source: &SourceStatus) -> io::Result<()> {
     }
     if let Some(at) = source.last_complete_pull {
         writeln!(out, "  last complete pull: {} UTC", time(at))?;
+    }
+    if source.stored > 0 {
+        drill::drills(out, &source.drills, now)?;
     }
     if let (Some(at), Some(ended)) = (source.last_run, &source.last_ended)
         && ended != "complete"

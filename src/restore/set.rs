@@ -74,7 +74,7 @@ pub fn is_of(key: &ObjectKey, name: &str) -> bool {
 }
 
 /// A file that a repository has whose `config` the key may be.
-fn beside_config(key: &ObjectKey) -> Option<ObjectKey> {
+pub(super) fn beside_config(key: &ObjectKey) -> Option<ObjectKey> {
     let root = key.as_str().strip_suffix("config")?;
     let root = (root.is_empty() || root.ends_with('/')).then_some(root)?;
     ObjectKey::new(format!("{root}keys/{}", "0".repeat(64))).ok()

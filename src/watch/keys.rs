@@ -71,6 +71,7 @@ mod tests {
 
     fn source(name: &str, key: Option<(&str, i64)>) -> SourceFacts {
         SourceFacts {
+            drills: crate::watch::Drills::default(),
             name: SourceName::new(name).unwrap(),
             last_complete_pull: None,
             last_run: None,
