@@ -1,14 +1,19 @@
-//! Many nights that the test remembers: what is restored of any moment is what the bucket had then.
+//! Sixty nights that the test remembers: what is restored of any moment is what the bucket had then, byte
+//! for byte, however the drive is read.
 
-use crate::support::Nights;
 use crate::support::nights::ms_after;
-use crate::{Files, bucket, folder, keys_in, restore, same};
+use crate::support::{Namespace, Nights, Running, picture, program, tools};
+use crate::{Files, bucket, folder, keys_in, same};
 use fastrand::Rng;
 use offsite::demo::bucket::Versioning;
 use offsite::object::Timestamp;
+use std::fs;
+use std::process::Command;
 
-const NIGHTS: u32 = 32;
-const TIMES: usize = 20;
+const NIGHTS: u32 = 60;
+const TIMES: usize = 50;
+/// Another number makes other nights and other moments.
+const SEED: &str = "OFFSITE_HISTORY_SEED";
 
 /// Names that rotate, clash, fold, try to escape, or are written once.
 const KEYS: [&str; 14] = [
@@ -36,14 +41,13 @@ struct History {
 
 impl History {
     /// With versions the bucket tells when each came; without, what counts is when it was seen.
-    fn live(versioning: Versioning, seed: u64) -> Self {
+    fn live(versioning: Versioning, rng: &mut Rng) -> Self {
         let mut nights = Nights::new();
         nights.bucket.set_versioning(versioning);
-        let mut rng = Rng::with_seed(seed);
         let mut was = Vec::new();
         for night in 0..NIGHTS {
             let changed = nights.clock.now();
-            day(&nights, &mut rng, night);
+            day(&nights, rng, night);
             let files = bucket(&nights);
             nights.some_night().unwrap();
             let from = match versioning {
@@ -55,22 +59,50 @@ impl History {
         Self { nights, was }
     }
 
-    /// Every file of the bucket at each of the times, from the drive as it lies there now.
-    fn is_restored(&self, seed: u64, label: &str) {
-        let mut rng = Rng::with_seed(seed);
+    /// Fifty moments: the first and the last, the edge of a night, and any others.
+    fn moments(&self, rng: &mut Rng) -> Vec<Timestamp> {
         let (begin, end) = (self.was[0].0, self.nights.clock.now());
-        let length = end.duration_since(begin).as_millis();
-        let mut edges = [begin, end, self.was[9].0, ms_after(self.was[9].0, -1)].into_iter();
-        for number in 0..TIMES {
-            let at = edges
-                .next()
-                .unwrap_or_else(|| ms_after(begin, rng.i64(0..i64::try_from(length).unwrap())));
-            let (_, wanted) = self.was.iter().rev().find(|(from, _)| *from <= at).unwrap();
-            let to = format!("{label}-{number}");
-            restore(&self.nights, &to, &["**", "--at", &at.to_string()]).exits(0);
-            let folder = folder(&self.nights, &to);
-            same(&keys_in(&folder), wanted, &format!("at {at}"));
+        let length = i64::try_from(end.duration_since(begin).as_millis()).unwrap();
+        let edges = [begin, end, self.was[9].0, ms_after(self.was[9].0, -1)];
+        let others = std::iter::repeat_with(|| ms_after(begin, rng.i64(0..length)));
+        edges.into_iter().chain(others).take(TIMES).collect()
+    }
+
+    /// Every file of the bucket at each of the moments, from the drive as it lies there now. `enter`
+    /// may take the program to where it sees the drive otherwise.
+    fn is_restored(&self, moments: &[Timestamp], label: &str, enter: &dyn Fn(Command) -> Command) {
+        let store = &self.nights.store.path;
+        let before = picture(store);
+        for at in moments {
+            let (_, wanted) = self.was.iter().rev().find(|(from, _)| from <= at).unwrap();
+            let to = folder(&self.nights, label);
+            // With nothing but the drive: no home, no configuration, no key.
+            let mut command = Command::new(program());
+            command.args(["restore", "**", "--at", &at.to_string(), "--to"]);
+            command.arg(&to).arg("--store").arg(store);
+            Running::spawn(enter(command)).finish().exits(0);
+            same(&keys_in(&to), wanted, &format!("{label}, at {at}"));
+            fs::remove_dir_all(&to).unwrap();
         }
+        assert_eq!(picture(store), before, "{label}: the drive was changed");
+    }
+
+    /// From the drive, from the drive mounted read-only, and from one whose catalogue was deleted.
+    fn comes_back(&self, rng: &mut Rng) {
+        let moments = self.moments(rng);
+        self.is_restored(&moments, "drive", &|command| command);
+        let store = &self.nights.store.path;
+        let (space, drive) = (Namespace::new(), store.display());
+        space.sh(&format!(
+            "mount --bind '{drive}' '{drive}'; mount -o remount,bind,ro '{drive}'; ! touch '{drive}/x' 2>/dev/null"
+        ));
+        let enter = |command: Command| space.inside(&command);
+        self.is_restored(&moments, "read-only", &enter);
+        for name in ["catalogue.db", "catalogue.db.1", "catalogue.db.2"] {
+            let _ = fs::remove_file(store.join(name));
+        }
+        assert!(!store.join("catalogue.db").exists());
+        self.is_restored(&moments, "journals", &enter);
     }
 }
 
@@ -99,19 +131,22 @@ fn day(nights: &Nights, rng: &mut Rng, night: u32) {
     }
 }
 
-#[test]
-fn any_moment_of_many_nights_comes_back_byte_for_byte() {
-    let history = History::live(Versioning::Off, 11);
-    history.is_restored(1, "drive");
-    // Without its catalogue the drive says the same.
-    std::fs::remove_file(history.nights.store.path.join("catalogue.db")).unwrap();
-    history.is_restored(2, "journals");
+fn rng(test: &str) -> Rng {
+    let seed = std::env::var(SEED).map_or(11, |seed| seed.parse().unwrap());
+    tools::say(&format!("{test}: seed {seed} ({SEED})"));
+    Rng::with_seed(seed)
 }
 
 #[test]
+#[cfg_attr(without_mounts, ignore = "OFFSITE_TEST_WITHOUT names mounts")]
+fn any_moment_of_sixty_nights_comes_back_byte_for_byte() {
+    let mut rng = rng("sixty nights");
+    History::live(Versioning::Off, &mut rng).comes_back(&mut rng);
+}
+
+#[test]
+#[cfg_attr(without_mounts, ignore = "OFFSITE_TEST_WITHOUT names mounts")]
 fn any_moment_of_a_versioned_bucket_comes_back_byte_for_byte() {
-    let history = History::live(Versioning::Enabled, 12);
-    history.is_restored(3, "drive");
-    std::fs::remove_file(history.nights.store.path.join("catalogue.db")).unwrap();
-    history.is_restored(4, "journals");
+    let mut rng = rng("sixty nights of versions");
+    History::live(Versioning::Enabled, &mut rng).comes_back(&mut rng);
 }
