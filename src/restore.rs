@@ -8,6 +8,7 @@ mod choice;
 mod drill;
 mod others;
 mod proof;
+mod scratch;
 mod set;
 mod told;
 mod turns;

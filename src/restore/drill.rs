@@ -2,19 +2,17 @@
 //! byte is compared, and the owner's command opens it.
 
 use super::proof::Proof;
+use super::scratch::Scratch;
 use super::set::{Missing, Picked, is_of, newest_set};
 use super::{Choice, Fate, Item, Restore, Sum, Turn};
 use crate::catalogue::Catalogue;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::home::Home;
 use crate::object::ObjectKey;
 use crate::outcome::{Reporter, Stop};
 use crate::store::{Reader, Target};
 use std::collections::BTreeSet;
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 /// So many files of a set are given to the command as arguments; a larger one is a folder to it.
 const ARGUMENTS: usize = 1000;
@@ -140,7 +138,7 @@ impl Drill<'_> {
         choice: &Choice<'_>,
         proof: Option<&Proof<'_>>,
     ) -> Result<Rehearsed> {
-        let scratch = self.scratch_folder()?;
+        let scratch = Scratch::make(self.scratch)?;
         let target = Target::open(scratch.path(), self.reader, true)?;
         let restore = Restore {
             reader: self.reader,
@@ -169,10 +167,9 @@ impl Drill<'_> {
         let came = self.came(&back, scratch.path(), proof)?;
         let key = back.damaged.map(|(key, _)| key).or(back.key);
         let kept = match self.keep {
-            true => Some(scratch.keep()),
+            true => Some(scratch.keep()?),
             false => {
-                let path = scratch.path().to_owned();
-                scratch.close().map_err(|e| Error::io("remove", path, e))?;
+                scratch.remove()?;
                 None
             }
         };
@@ -212,22 +209,6 @@ impl Drill<'_> {
             None => Came::Interrupted,
             Some(Ok(())) => Came::Proven,
             Some(Err(why)) => Came::Failed(why),
-        })
-    }
-
-    /// A folder of our own, that nobody else can look into.
-    fn scratch_folder(&self) -> Result<TempDir> {
-        let made = self.scratch.canonicalize().and_then(|below| {
-            let mut name = tempfile::Builder::new();
-            name.prefix("offsite-drill-")
-                .permissions(Permissions::from_mode(0o700))
-                .tempdir_in(below)
-        });
-        made.map_err(|e| {
-            let what = format!("cannot make a folder in {}", self.scratch.display());
-            Error::new(Kind::Run, what)
-                .because(e)
-                .hint("`--scratch DIR` names a folder that is there and can be written to")
         })
     }
 }

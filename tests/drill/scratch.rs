@@ -171,10 +171,47 @@ fn what_is_kept_is_there_and_nobody_elses() {
         fs::metadata(&kept).unwrap().permissions().mode() & 0o777,
         0o700
     );
+    let name = kept.file_name().unwrap().to_str().unwrap();
+    assert!(name.starts_with("offsite-kept-"), "{name}");
     assert_eq!(
         fs::read(kept.join("a-20261121.age")).unwrap(),
         age(200_000, 1)
     );
+}
+
+/// What a drill left that was killed would take the room of the next; one that goes on is left alone.
+#[test]
+fn what_a_killed_drill_left_goes() {
+    let scene = one_file();
+    let old = std::time::SystemTime::now() - Duration::from_secs(7200);
+    let make = |name: &str, old: Option<std::time::SystemTime>| {
+        let folder = scene.scratch().join(name);
+        fs::create_dir_all(folder.join("deep")).unwrap();
+        fs::write(folder.join("deep/file"), "x").unwrap();
+        let opened = fs::File::open(&folder).unwrap();
+        if let Some(old) = old {
+            let times = fs::FileTimes::new().set_modified(old);
+            opened.set_times(times).unwrap();
+        }
+        opened
+    };
+    drop(make("offsite-drill-killed", Some(old)));
+    drop(make("offsite-drill-new", None));
+    drop(make("offsite-kept-mine", Some(old)));
+    drop(make("something-else", Some(old)));
+    let held = make("offsite-drill-at-work", Some(old));
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    scene.at.home.run(scene.args(&[])).exits(0);
+    let left = fs::read_dir(scene.scratch()).unwrap();
+    let mut left: Vec<_> = left.map(|e| e.unwrap().file_name()).collect();
+    left.sort();
+    let stay = [
+        "offsite-drill-at-work",
+        "offsite-drill-new",
+        "offsite-kept-mine",
+        "something-else",
+    ];
+    assert_eq!(left, stay);
 }
 
 /// A drill that finds another run at work waits for its end.
