@@ -24,10 +24,12 @@ use crate::error::{Error, Kind, Result};
 use crate::object::{ObjectKey, Sha256, SourceName, State, StoredVersion};
 use crate::outcome::{Event, Reporter, Stop};
 use crate::store::names::{self, Spelling};
-use crate::store::{Bringing, Found, Reader, Target, Unbrought, Wanted};
+use crate::store::{Bringing, Found, Reader, Target, Unbrought, Waiting, Wanted};
 
 /// A whole number of blocks of this length is what a file takes on most file systems.
 const BLOCK: u64 = 4096;
+/// What became of so many files is told at once.
+const TOLD: usize = 1000;
 
 /// What is restored, from where, to where.
 pub struct Restore<'r> {
@@ -157,37 +159,45 @@ impl Restore<'_> {
             objects: plan.files,
             bytes: plan.bytes,
         });
-        let mut sum = Sum::default();
+        let mut going = Going {
+            waiting: self.target.waiting(),
+            items: Vec::new(),
+            sum: Sum::default(),
+            each,
+        };
         self.choice.each(self.catalogue, &mut |version| {
-            if sum.interrupted || self.stop.requested() {
-                sum.interrupted = true;
+            if going.sum.interrupted || self.stop.requested() {
+                going.sum.interrupted = true;
                 return Ok(());
             }
             let to = self.name(&version)?;
-            let Some(fate) = self.restore(&version, &to)? else {
-                sum.interrupted = true;
-                return Ok(());
+            let fate = match self.restore(&version, &to, &mut going.waiting) {
+                Ok(Some(fate)) => fate,
+                Ok(None) => {
+                    going.sum.interrupted = true;
+                    return Ok(());
+                }
+                Err(error) => {
+                    // What is whole stays, and is told of.
+                    let _ = going.name();
+                    return Err(error);
+                }
             };
             self.reporter.report(&Event::Finished(&version.key));
-            match fate {
-                Fate::Restored => {
-                    sum.restored += 1;
-                    sum.bytes += version.identity.size;
-                }
-                Fate::There => sum.there += 1,
-                Fate::Damaged(..) => sum.damaged += 1,
-                Fate::Chosen | Fate::Unheld | Fate::Differs(_) | Fate::Refused(_) => {
-                    sum.refused += 1;
-                }
-            }
-            each(&Item { version, to, fate })
+            going.take(Item { version, to, fate })
         })?;
+        let sum = going.end()?;
         self.target.finish()?;
         Ok(sum)
     }
 
-    /// Restores one file; none where the owner wished for an end.
-    fn restore(&self, version: &StoredVersion, to: &str) -> Result<Option<Fate>> {
+    /// Restores one file, which then waits for its name; none where the owner wished for an end.
+    fn restore(
+        &self,
+        version: &StoredVersion,
+        to: &str,
+        waiting: &mut Waiting<'_>,
+    ) -> Result<Option<Fate>> {
         let (Some(path), Some(sha256), true) = (&version.path, version.sha256, is_held(version))
         else {
             return Ok(Some(Fate::Unheld));
@@ -206,13 +216,13 @@ impl Restore<'_> {
             Found::Other(what) if !self.force => return Ok(Some(Fate::Differs(what))),
             Found::Other(_) | Found::Nothing => {}
         }
-        let why = match self.bring(path, &wanted) {
+        let why = match self.bring(path, &wanted, waiting) {
             Err(Unbrought::Rotten(why)) => why,
             brought => return end(brought),
         };
         self.reader.still_has_marker()?;
         for other in self.same_bytes(version, sha256)? {
-            match self.bring(&other, &wanted) {
+            match self.bring(&other, &wanted, waiting) {
                 Err(Unbrought::Rotten(_)) => {}
                 brought => return end(brought),
             }
@@ -221,7 +231,12 @@ impl Restore<'_> {
         Ok(Some(Fate::Damaged(why, before)))
     }
 
-    fn bring(&self, path: &str, wanted: &Wanted<'_>) -> Result<(), Unbrought> {
+    fn bring(
+        &self,
+        path: &str,
+        wanted: &Wanted<'_>,
+        waiting: &mut Waiting<'_>,
+    ) -> Result<(), Unbrought> {
         let from = match self.reader.stat(path) {
             Ok(Some(_)) => self.reader.open(path),
             Ok(None) => return Err(Unbrought::Rotten("the file is missing".to_owned())),
@@ -233,7 +248,7 @@ impl Restore<'_> {
             stop: self.stop,
             each: &|bytes| self.reporter.report(&Event::Bytes(bytes)),
         };
-        self.target.bring(from, wanted, &how)
+        waiting.bring(from, wanted, &how)
     }
 
     /// Where a version goes: by the name that its key has in `latest/`.
@@ -261,6 +276,58 @@ impl Restore<'_> {
             true => format!("{source}/{name}"),
             false => name.to_owned(),
         })
+    }
+}
+
+/// The files of a group, which are told of when they have their names.
+struct Going<'g> {
+    waiting: Waiting<'g>,
+    items: Vec<Item>,
+    sum: Sum,
+    each: &'g mut dyn FnMut(&Item) -> Result<()>,
+}
+
+impl Going<'_> {
+    fn take(&mut self, item: Item) -> Result<()> {
+        self.items.push(item);
+        match self.waiting.is_full() || self.items.len() >= TOLD {
+            true => self.name(),
+            false => Ok(()),
+        }
+    }
+
+    /// The last of them.
+    fn end(mut self) -> Result<Sum> {
+        self.name()?;
+        Ok(self.sum)
+    }
+
+    fn name(&mut self) -> Result<()> {
+        let mut failed = self.waiting.name()?;
+        for mut item in self.items.drain(..) {
+            if let Some(why) = failed.remove(&item.to) {
+                item.fate = Fate::Refused(why);
+            }
+            self.sum.add(&item);
+            (self.each)(&item)?;
+        }
+        Ok(())
+    }
+}
+
+impl Sum {
+    fn add(&mut self, item: &Item) {
+        match item.fate {
+            Fate::Restored => {
+                self.restored += 1;
+                self.bytes += item.version.identity.size;
+            }
+            Fate::There => self.there += 1,
+            Fate::Damaged(..) => self.damaged += 1,
+            Fate::Chosen | Fate::Unheld | Fate::Differs(_) | Fate::Refused(_) => {
+                self.refused += 1;
+            }
+        }
     }
 }
 

@@ -34,6 +34,7 @@ mod sums;
 mod target;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod whole;
 
 pub use copied::{Copying, Uncopied};
@@ -47,6 +48,7 @@ pub use reader::{Area, Break, ChainReport, Lies, Reader};
 pub use recount::{SumsLine, SumsReader, SumsWriter};
 pub use salvage::Salvaged;
 pub use target::{Bringing, Found, Target, Unbrought, Wanted};
+pub use waiting::Waiting;
 pub use whole::Whole;
 
 use crate::error::{Error, Kind, Result};

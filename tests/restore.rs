@@ -15,6 +15,8 @@ mod basics;
 mod damage;
 #[path = "restore/history.rs"]
 mod history;
+#[path = "restore/order.rs"]
+mod order;
 #[path = "restore/readme.rs"]
 mod readme;
 #[path = "restore/sets.rs"]

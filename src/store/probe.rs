@@ -67,6 +67,11 @@ fn try_out(dir: &Dir, sqlite: &dyn Fn(&Path) -> bool) -> Result<Facts> {
     })
 }
 
+/// Whether the folder is on a file system of which one `syncfs` makes everything durable.
+pub(super) fn syncs_whole(dir: &Dir) -> bool {
+    mounts::of(dir).is_ok_and(|mount| WHOLE_SYNC.contains(&mount.kind.as_str()))
+}
+
 /// Whether the folder lists `name` as it was given.
 fn comes_back(probes: &Dir, name: &str) -> bool {
     probes

@@ -6,7 +6,7 @@
 
 use super::dir::{Dir, Stands, parent_and_name};
 use super::hash::{self, pour};
-use super::{Reader, probe};
+use super::{Reader, Waiting, probe};
 use crate::error::{Error, Kind, Result};
 use crate::object::{Sha256, Timestamp};
 use crate::outcome::Stop;
@@ -24,6 +24,8 @@ pub struct Target {
     path: PathBuf,
     /// Whether the folder is there; else `dir` is one above it, and there is nothing in it.
     there: bool,
+    /// Whether its file system is of a kind on which one `syncfs` is durable and reports errors.
+    whole: bool,
 }
 
 /// The file that is to stand in the folder.
@@ -81,8 +83,10 @@ impl Target {
         if make {
             std::fs::create_dir_all(path).map_err(|e| Error::io("make the folder", path, e))?;
         }
+        let dir = Dir::open(nearest(path))?;
         let target = Self {
-            dir: Dir::open(nearest(path))?,
+            whole: probe::syncs_whole(&dir),
+            dir,
             path: path.to_owned(),
             there: path.is_dir(),
         };
@@ -129,31 +133,38 @@ impl Target {
         }
     }
 
-    /// Copies `from` to where `file` is wanted, hashing what is written. It gets its name only if
-    /// its digest is the one that is wanted, and after a sync.
-    pub fn bring(
+    /// Files are brought there in groups: each is named when its group is synced.
+    pub fn waiting(&self) -> Waiting<'_> {
+        Waiting::new(self)
+    }
+
+    /// Copies `from` to where `file` waits for its name ([`staged_name`]), hashing what is written. It
+    /// stays there only if its digest is the one that is wanted.
+    pub(super) fn stage(
         &self,
         from: File,
         file: &Wanted<'_>,
         how: &Bringing<'_>,
     ) -> Result<(), Unbrought> {
         self.dir.make_way(file.path).map_err(refused)?;
-        let (folder, _) = parent_and_name(file.path);
-        let digits = hash::of(&[file.path.as_bytes()]).short();
-        let staged = format!("{folder}/%restoring-{digits}");
+        let staged = staged_name(file.path);
         // What a run that was killed left there.
         self.dir.unlink(&staged).map_err(refused)?;
-        let brought = self.write(&staged, from, file, how).and_then(|()| {
-            match how.replace {
-                true => self.dir.rename(&staged, file.path),
-                false => self.dir.rename_new(&staged, file.path),
-            }
-            .map_err(refused)
-        });
-        if brought.is_err() {
+        let written = self.write(&staged, from, file, how);
+        if written.is_err() {
             let _ = self.dir.unlink(&staged);
         }
-        brought
+        written
+    }
+
+    /// The folder itself.
+    pub(super) fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
+    /// Whether one sync of its file system makes all of a group durable, and says what was lost.
+    pub(super) fn syncs_whole(&self) -> bool {
+        self.whole
     }
 
     fn write(
@@ -190,9 +201,7 @@ impl Target {
             Ok(_) => {}
         }
         let times = FileTimes::new().set_modified(file.modified.into());
-        to.set_times(times)
-            .and_then(|()| to.sync_all())
-            .map_err(unwritten)
+        to.set_times(times).map_err(unwritten)
     }
 
     /// Makes the names durable that the files have now.
@@ -210,6 +219,13 @@ impl Target {
             _ => Ok(()),
         }
     }
+}
+
+/// Where the file that is to be called `path` waits for its name.
+pub(super) fn staged_name(path: &str) -> String {
+    let (folder, _) = parent_and_name(path);
+    let digits = hash::of(&[path.as_bytes()]).short();
+    format!("{folder}/%restoring-{digits}")
 }
 
 /// What is wrong with the bytes that were read.
@@ -258,7 +274,7 @@ fn outside(path: &Path, store: &Reader) -> Result<()> {
 }
 
 /// Whether a failure is about one file or about the whole folder.
-fn refused(error: Error) -> Unbrought {
+pub(super) fn refused(error: Error) -> Unbrought {
     let cause = std::error::Error::source(&error).and_then(|e| e.downcast_ref::<io::Error>());
     let whole = cause.is_some_and(|e| {
         use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
@@ -312,7 +328,15 @@ mod tests {
             stop: &Stop::default(),
             each: &|_| {},
         };
-        target.bring(reader.open("from").unwrap(), file, &how)
+        let mut waiting = target.waiting();
+        waiting.bring(reader.open("from").unwrap(), file, &how)?;
+        match waiting.name() {
+            Err(error) => Err(Unbrought::Target(error)),
+            Ok(failed) => failed
+                .into_values()
+                .next()
+                .map_or(Ok(()), |why| Err(Unbrought::Refused(why))),
+        }
     }
 
     #[test]
@@ -370,7 +394,8 @@ mod tests {
             stop: &stop,
             each: &|_| {},
         };
-        let brought = target.bring(reader.open("from").unwrap(), &wanted("a"), &how);
+        let from = reader.open("from").unwrap();
+        let brought = target.waiting().bring(from, &wanted("a"), &how);
         assert!(
             matches!(brought, Err(Unbrought::Interrupted)),
             "{brought:?}"
