@@ -5,6 +5,7 @@
 //! card. Bytes get a name in one way only (`place`). This room knows no catalogue: it takes
 //! proven bytes and gives back [`Placed`], which is what the catalogue records.
 
+mod abreast;
 mod carry;
 mod chain;
 mod copied;

@@ -4,8 +4,9 @@
 //! then it is called `%restoring-…`, which no key can be (see [`names`](super::names)). Nothing
 //! outside the folder is reached: no link and no other mount is followed.
 
+use super::abreast::{self, Failure};
 use super::dir::{Dir, Stands, parent_and_name};
-use super::hash::{self, pour};
+use super::hash;
 use super::{Reader, Waiting, probe};
 use crate::error::{Error, Kind, Result};
 use crate::object::{Sha256, Timestamp};
@@ -13,7 +14,7 @@ use crate::outcome::Stop;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use std::fs::{File, FileTimes};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
 /// A folder to restore to.
@@ -174,31 +175,19 @@ impl Target {
         file: &Wanted<'_>,
         how: &Bringing<'_>,
     ) -> Result<(), Unbrought> {
-        let mut to = self.dir.create(staged).map_err(refused)?;
+        let to = self.dir.create(staged).map_err(refused)?;
         let unwritten = |e: io::Error| refused(Error::io("write", self.path.join(file.path), e));
-        // Whose failure it was: the copy's reading, or the writing here.
-        let mut failed = None;
-        let poured = pour(from.take(file.bytes + 1), &mut |piece| {
-            if how.stop.requested() {
-                failed = Some(Unbrought::Interrupted);
-                return Err(io::ErrorKind::Other.into());
-            }
-            to.write_all(piece).map_err(|e| {
-                failed = Some(unwritten(e));
-                io::Error::from(io::ErrorKind::Other)
-            })?;
-            (how.each)(piece.len() as u64);
-            Ok(())
+        let copied = abreast::copy(from.take(file.bytes + 1), &to, file.bytes, &mut |bytes| {
+            (how.each)(bytes);
+            !how.stop.requested()
         });
-        if let Some(failed) = failed {
-            return Err(failed);
-        }
-        match poured {
-            Err(e) => return Err(Unbrought::Rotten(format!("it cannot be read: {e}"))),
-            Ok((sha256, bytes)) if sha256 != file.sha256 => {
-                return Err(Unbrought::Rotten(differs(sha256, bytes, file)));
-            }
-            Ok(_) => {}
+        let (sha256, bytes) = copied.map_err(|failure| match failure {
+            Failure::Ended => Unbrought::Interrupted,
+            Failure::Writing(e) => unwritten(e),
+            Failure::Reading(e) => Unbrought::Rotten(format!("it cannot be read: {e}")),
+        })?;
+        if sha256 != file.sha256 {
+            return Err(Unbrought::Rotten(differs(sha256, bytes, file)));
         }
         let times = FileTimes::new().set_modified(file.modified.into());
         to.set_times(times).map_err(unwritten)
