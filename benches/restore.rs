@@ -1,0 +1,180 @@
+//! What it costs to get everything back, beside `cp -r` of the same files and `sync`: in turn, each as
+//! a process of its own, from a cold cache. `cargo bench --bench restore [-- small|large]`; needs 5 GB in
+//! `$TMPDIR`, and Python for `measure.py`.
+
+#![allow(clippy::indexing_slicing, clippy::print_stdout, clippy::unwrap_used)]
+
+use offsite::bucket::{Bucket as Client, Tuning};
+use offsite::config::{
+    Addressing, Demands, Encryption, Filter, LimitsConfig, SourceConfig, StoreConfig, Versions,
+};
+use offsite::credentials::Credentials;
+use offsite::demo::bucket::{Bucket, READER, Server};
+use offsite::home::{Home, probe_sqlite};
+use offsite::object::{Clock, KeyPrint, SourceName};
+use offsite::outcome::{Ended, Silent, Stop};
+use offsite::pull::Pull;
+use offsite::store::{InitOptions, Store};
+use rustix::fs::{Advice, fadvise};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+const ROUNDS: usize = 5;
+/// Name, files, bytes of each.
+const WORKLOADS: [(&str, usize, usize); 2] = [("small", 10_000, 16 << 10), ("large", 4, 512 << 20)];
+const MIB: f64 = 1_048_576.0;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    for (name, files, bytes) in WORKLOADS {
+        // `cargo bench` adds an option of its own.
+        if arguments.iter().all(|a| a.starts_with('-') || a == name) {
+            measure(name, files, bytes);
+        }
+    }
+}
+
+fn measure(name: &str, files: usize, bytes: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = filled(&folder, files, bytes);
+    let (latest, to) = (store.join("b/latest"), folder.path().join("to"));
+    let restore = || {
+        let mut restore = vec![env!("CARGO_BIN_EXE_offsite").to_owned()];
+        restore.extend(["restore", "**", "--to"].map(str::to_owned));
+        restore.push(to.display().to_string());
+        restore.extend(["--store".to_owned(), store.display().to_string()]);
+        restore
+    };
+    let copy = || {
+        let script = format!("cp -r '{}' '{}' && sync", latest.display(), to.display());
+        ["sh", "-c", &script].map(str::to_owned).to_vec()
+    };
+    let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        // A B B A: what disturbs the machine for a while disturbs both.
+        let mut pair = [0.0, 0.0];
+        for turn in [round % 2, 1 - round % 2] {
+            cold(&store);
+            let run = match turn {
+                0 => run(&restore()),
+                _ => run(&copy()),
+            };
+            assert_eq!(fs::read_dir(&to).unwrap().count(), files.min(100));
+            fs::remove_dir_all(&to).unwrap();
+            pair[turn] = run.0;
+            match turn {
+                0 => ours.push(run),
+                _ => theirs.push(run),
+            }
+        }
+        ratios.push(pair[1] / pair[0]);
+    }
+    let (ours, theirs) = (middle(ours), middle(theirs));
+    ratios.sort_by(f64::total_cmp);
+    println!(
+        "{name}: {files} files of {:.2} MiB: restore {:.2} s and {:.0} MiB, cp and sync {:.2} s and {:.0} MiB; \
+         {:.2} x its speed ({:.2} to {:.2}; wanted: at least 0.8)",
+        bytes as f64 / MIB,
+        ours.0,
+        ours.1,
+        theirs.0,
+        theirs.1,
+        ratios[ratios.len() / 2],
+        ratios[0],
+        ratios[ratios.len() - 1],
+    );
+}
+
+/// The one in the middle by time: seconds, and the most memory in MiB.
+fn middle(mut runs: Vec<(f64, f64)>) -> (f64, f64) {
+    runs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    runs[runs.len() / 2]
+}
+
+fn run(command: &[String]) -> (f64, f64) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/measure.py");
+    let mut measured = Command::new("python3");
+    measured.arg(script).args(command).stderr(Stdio::inherit());
+    let output = measured.output().unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["exit"], 0, "{told}");
+    let number = |name: &str| told[name].as_f64().unwrap();
+    (number("wall"), number("rss_kib") / 1024.0)
+}
+
+/// Nothing waits to be written, and no file of the store is in the page cache.
+fn cold(store: &Path) {
+    rustix::fs::sync();
+    let mut folders = vec![store.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => fadvise(File::open(path).unwrap(), 0, None, Advice::DontNeed).unwrap(),
+            }
+        }
+    }
+}
+
+/// A store that pulled so many files of so many bytes, in a hundred folders where there are many.
+fn filled(folder: &TempDir, files: usize, bytes: usize) -> PathBuf {
+    let bucket = Bucket::new("backups", Clock::System);
+    let server = Server::start(vec![bucket.clone()], None).unwrap();
+    for number in 0..files {
+        let mut body = b"age-encryption.org/v1\n-> X25519 abc\ndef\n--- ghi\n".to_vec();
+        let header = body.len();
+        body.resize(bytes, 0);
+        fastrand::Rng::with_seed(number as u64).fill(&mut body[header..]);
+        bucket.put(&format!("{}/file-{number}.age", number % 100), body);
+    }
+    let path = folder.path().join("store");
+    let options = InitOptions {
+        allow_root_fs: true,
+        now: Clock::System.now(),
+        probe_sqlite: &probe_sqlite,
+    };
+    Store::init(&path, &options).unwrap();
+    let config = StoreConfig {
+        path: path.clone(),
+        id: None,
+        min_free: 0,
+        allow_root_fs: true,
+    };
+    pull(&config, server.endpoint());
+    path
+}
+
+fn pull(store: &StoreConfig, endpoint: String) {
+    let source = SourceConfig {
+        name: SourceName::new("b").unwrap(),
+        bucket: "backups".to_owned(),
+        endpoint: Some(endpoint),
+        region: "us-east-1".to_owned(),
+        filter: Filter::default(),
+        addressing: Addressing::Auto,
+        ca_file: None,
+        credentials: "env".to_owned(),
+        encryption: Encryption::default(),
+        versions: Versions::default(),
+        demands: Demands::default(),
+    };
+    let credentials = Credentials::given(READER.id, READER.secret);
+    let pull = Pull {
+        bucket: Client::new(&source, &credentials, Tuning::default()).unwrap(),
+        source,
+        key: KeyPrint::of(READER.id),
+        limits: LimitsConfig::default(),
+        clock: Clock::System,
+        stop: Stop::default(),
+        reporter: Arc::new(Silent),
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut home = Home::open(store, Clock::System).unwrap();
+    let outcome = offsite::night::turn(&runtime, &mut home.shelf(&pull.source).unwrap(), &pull);
+    assert_eq!(outcome.unwrap().ended, Ended::Complete);
+    home.close().unwrap();
+}
