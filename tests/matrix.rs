@@ -24,14 +24,15 @@ use std::process::Command;
 use support::{Nights, Output, Running, program};
 use truth::Truth;
 
-/// The commands of the table's columns, after `offsite -c CONFIG`; `BACK` is a folder beside the store.
-const COMMANDS: [(&str, &[&str]); 6] = [
+/// The commands of the table's columns, after `offsite -c CONFIG`; `BACK` and `MIRROR` are folders beside the store.
+const COMMANDS: [(&str, &[&str]); 7] = [
     ("check", &["catalogue", "check"]),
     ("deep", &["catalogue", "check", "--deep"]),
     ("scrub", &["scrub", "--all"]),
     ("heal", &["scrub", "--all", "--heal"]),
     ("rebuild", &["catalogue", "rebuild", "--deep"]),
     ("restore", &["restore", "**", "--to", "BACK"]),
+    ("mirror", &["mirror", "--allow-root-fs", "--to", "MIRROR"]),
 ];
 
 const TABLE: &str = include_str!("matrix/table.txt");
@@ -99,6 +100,10 @@ impl<'o> Cell<'o> {
         self.folder.path().join("store")
     }
 
+    fn mirror(&self) -> PathBuf {
+        self.folder.path().join("mirror")
+    }
+
     fn offsite(&self, args: &[&str]) -> Output {
         let config = self.folder.path().join("offsite.toml");
         let nights = &self.original.nights;
@@ -111,6 +116,7 @@ impl<'o> Cell<'o> {
         for arg in args {
             match *arg {
                 "BACK" => command.arg(&back),
+                "MIRROR" => command.arg(self.mirror()),
                 arg => command.arg(arg),
             };
         }
@@ -143,6 +149,9 @@ impl<'o> Cell<'o> {
             _ => {}
         }
         truth.delivers_nothing_else(&self.folder.path().join("back"), &what);
+        if command == "mirror" {
+            self.mirror_is_sound(told, &what);
+        }
         if command == "rebuild" || command == "heal" {
             truth.blesses_nothing_else(&store, &what);
         }
@@ -150,11 +159,33 @@ impl<'o> Cell<'o> {
             // Nor does what comes after believe what is wrong.
             let again = self.offsite(&["restore", "**", "--to", "BACK"]);
             let back = self.folder.path().join("back");
+            // What waits in `incoming/` is said, and that older ones came in its place.
+            if again.code() == 3 && again.stderr.contains("a run was cut off") {
+                return;
+            }
             truth.delivers_nothing_else(&back, &what);
             if again.code() == 0 {
                 truth.is_all_there(&back, &what);
             }
         }
+    }
+}
+
+impl Cell<'_> {
+    /// Whatever has a name in the mirror was in the bucket; where it says that all is there, it is.
+    fn mirror_is_sound(&self, told: &Output, what: &str) {
+        let truth = &self.original.truth;
+        truth.has_no_other_bytes(&self.mirror(), what);
+        if told.code() != 0 {
+            return;
+        }
+        let (mirror, back) = (self.mirror(), self.folder.path().join("back"));
+        let mut command = Command::new(program());
+        command.args(["restore", "**", "--to"]).arg(&back);
+        command.arg("--store").arg(&mirror).env_clear();
+        Running::spawn(command).finish().exits(0);
+        truth.is_all_there(&back, what);
+        std::fs::remove_dir_all(back).unwrap();
     }
 }
 
@@ -237,4 +268,9 @@ fn rebuild() {
 #[test]
 fn restore() {
     column("restore");
+}
+
+#[test]
+fn mirror() {
+    column("mirror");
 }

@@ -76,6 +76,11 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
         reporter: &progress,
     };
     let exit = follow(context, &args, &mirror, &mut home)?;
+    // What they do not say was not followed.
+    let exit = match lone.journals_lack {
+        true => exit.and(Exit::Damaged),
+        false => exit,
+    };
     drop(progress);
     if home.store().still_there().is_err() {
         return Ok(exit);

@@ -16,6 +16,8 @@ pub struct Lone {
     /// Versions that a run had journalled when it was cut off, and that have no names yet: the next run
     /// that writes gives them. The catalogue does not speak of them.
     pub unplaced: u64,
+    /// Whether the journals say less than the catalogue: they are damaged, or have lost their end.
+    pub journals_lack: bool,
 }
 
 /// The catalogue of the store, opened to read, where it says what the journals say, or these are
@@ -24,22 +26,23 @@ pub struct Lone {
 pub fn catalogue_of(reader: &Reader, why: &mut dyn FnMut(&str)) -> Result<Lone> {
     let opened = Catalogue::open_read(&reader.catalogue_path());
     let opened = opened.and_then(|catalogue| Ok((is_current(reader, &catalogue)?, catalogue)));
-    let as_it_is = |catalogue| Lone {
+    let as_it_is = |catalogue, journals_lack| Lone {
         catalogue,
         unplaced: 0,
+        journals_lack,
     };
     match opened {
-        Ok((true, catalogue)) => Ok(as_it_is(catalogue)),
+        Ok((true, catalogue)) => Ok(as_it_is(catalogue, false)),
         Ok((false, catalogue)) => {
             // What can be salvaged of a damaged journal is less than what was recorded in time.
             if let Some(journal) = broken_journal(reader)? {
                 why(&format!("{journal}: the catalogue is taken as it is"));
-                return Ok(as_it_is(catalogue));
+                return Ok(as_it_is(catalogue, true));
             }
             let (made, ends) = replayed(reader)?;
             if is_ahead(&catalogue, &made.catalogue, &ends)? {
                 why("the journals have lost their end: the catalogue is taken as it is");
-                return Ok(as_it_is(catalogue));
+                return Ok(as_it_is(catalogue, true));
             }
             why(&format!(
                 "the catalogue does not say what the journals say: {INSTEAD}"
@@ -118,6 +121,7 @@ fn replayed(reader: &Reader) -> Result<(Lone, Vec<JournalPosition>)> {
     let made = Lone {
         catalogue,
         unplaced,
+        journals_lack: false,
     };
     Ok((made, ends))
 }

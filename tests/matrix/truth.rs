@@ -66,6 +66,24 @@ impl Truth {
         });
     }
 
+    /// Every file that a store has for an object is a version of it.
+    pub(crate) fn has_no_other_bytes(&self, store: &Path, what: &str) {
+        for area in ["latest", "history"] {
+            let top = store.join("www").join(area);
+            if !top.exists() {
+                continue;
+            }
+            each_file(&top, &mut |path, bytes| {
+                let path = path.strip_prefix(store.join("www")).unwrap();
+                let key = names::key_of(path.to_str().unwrap()).unwrap();
+                let digest = sha256(bytes).to_string();
+                let known = self.digests.get(key.as_str());
+                let right = known.is_some_and(|digests| digests.contains(&digest));
+                assert!(right, "{what}: {} has other bytes", path.display());
+            });
+        }
+    }
+
     pub(crate) fn is_all_there(&self, back: &Path, what: &str) {
         for (key, bytes) in &self.newest {
             let there = std::fs::read(back.join(key)).ok();
