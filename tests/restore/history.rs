@@ -8,6 +8,7 @@ use fastrand::Rng;
 use offsite::demo::bucket::Versioning;
 use offsite::object::Timestamp;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 const NIGHTS: u32 = 60;
@@ -55,6 +56,9 @@ impl History {
                 _ => nights.last(),
             };
             was.push((from, files));
+            if night % 20 == 19 {
+                mirror(&nights);
+            }
         }
         Self { nights, was }
     }
@@ -70,8 +74,13 @@ impl History {
 
     /// Every file of the bucket at each of the moments, from the drive as it lies there now. `enter`
     /// may take the program to where it sees the drive otherwise.
-    fn is_restored(&self, moments: &[Timestamp], label: &str, enter: &dyn Fn(Command) -> Command) {
-        let store = &self.nights.store.path;
+    fn is_restored(
+        &self,
+        store: &Path,
+        moments: &[Timestamp],
+        label: &str,
+        enter: &dyn Fn(Command) -> Command,
+    ) {
         let before = picture(store);
         for at in moments {
             let (_, wanted) = self.was.iter().rev().find(|(from, _)| from <= at).unwrap();
@@ -87,23 +96,34 @@ impl History {
         assert_eq!(picture(store), before, "{label}: the drive was changed");
     }
 
-    /// From the drive, from the drive mounted read-only, and from one whose catalogue was deleted.
+    /// From the drive, from its mirror, from the drive mounted read-only, and from one whose catalogue was deleted.
     fn comes_back(&self, rng: &mut Rng) {
         let moments = self.moments(rng);
-        self.is_restored(&moments, "drive", &|command| command);
         let store = &self.nights.store.path;
+        self.is_restored(store, &moments, "drive", &|command| command);
+        let second = folder(&self.nights, "second");
+        self.is_restored(&second, &moments, "mirror", &|command| command);
         let (space, drive) = (Namespace::new(), store.display());
         space.sh(&format!(
             "mount --bind '{drive}' '{drive}'; mount -o remount,bind,ro '{drive}'; ! touch '{drive}/x' 2>/dev/null"
         ));
         let enter = |command: Command| space.inside(&command);
-        self.is_restored(&moments, "read-only", &enter);
+        self.is_restored(store, &moments, "read-only", &enter);
         for name in ["catalogue.db", "catalogue.db.1", "catalogue.db.2"] {
             let _ = fs::remove_file(store.join(name));
         }
         assert!(!store.join("catalogue.db").exists());
-        self.is_restored(&moments, "journals", &enter);
+        self.is_restored(store, &moments, "journals", &enter);
     }
+}
+
+/// What came since the last time goes to the mirror, too.
+fn mirror(nights: &Nights) {
+    let to = folder(nights, "second");
+    let to = to.to_str().unwrap();
+    nights
+        .offsite(&["mirror", "--allow-root-fs", "--to", to])
+        .exits(0);
 }
 
 /// Things happen to the bucket, at most one to each key.
