@@ -4,8 +4,10 @@
 use super::hash::{pour, sealed};
 use crate::object::Sha256;
 use ring::digest::{Context, SHA256};
+use rustix::fs::{Advice, fadvise};
 use std::fs::File;
 use std::io::{self, Read, Write as _};
+use std::num::NonZeroU64;
 use std::sync::mpsc::{channel, sync_channel};
 
 /// From so many bytes on, a second thread is worth starting.
@@ -14,6 +16,8 @@ const LARGE: u64 = 4 << 20;
 const PIECE: usize = 256 << 10;
 /// and how many may wait to be hashed: 2 MiB.
 const AHEAD: usize = 8;
+/// The drive begins to write behind so many bytes, so that little is left when all is to be synced.
+const BEHIND: u64 = 8 << 20;
 
 /// Why a copy did not come to its end.
 #[derive(Debug)]
@@ -90,7 +94,7 @@ fn beside(
             }
             sealed(context)
         });
-        let mut bytes = 0;
+        let (mut bytes, mut begun) = (0, 0);
         let (mut read, mut written) = (Ok(()), Ok(()));
         loop {
             let mut buffer = used.try_recv().unwrap_or_else(|_| vec![0; PIECE]);
@@ -107,6 +111,10 @@ fn beside(
             read = goes_on(piece);
             written = to.write_all(piece);
             bytes += length as u64;
+            if bytes - begun >= BEHIND {
+                begin_writing(to, begun, bytes - begun);
+                begun = bytes;
+            }
             if read.is_err() || written.is_err() || send.send((buffer, length)).is_err() {
                 break;
             }
@@ -116,6 +124,14 @@ fn beside(
         let hashed = hashed.map_err(|_| io::Error::other("the hashing broke off"));
         (read.and(hashed).map(|sha256| (sha256, bytes)), written)
     })
+}
+
+/// Asks the kernel to begin writing a part of the file to the drive, and not to keep it in memory: on
+/// Linux this advice starts the writing of what is not written yet (`generic_fadvise` in mm/fadvise.c).
+fn begin_writing(to: &File, from: u64, bytes: u64) {
+    if let Err(error) = fadvise(to, from, NonZeroU64::new(bytes), Advice::DontNeed) {
+        log::debug!("it is written when it is synced: {error}");
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! What it costs to get everything back, beside `cp -r` of the same files and `sync`: in turn, each as
-//! a process of its own, from a cold cache. `cargo bench --bench restore [-- small|large]`; needs 5 GB in
-//! `$TMPDIR`, and Python for `measure.py`.
+//! What it costs to get everything back, beside `cp -r` of the same files and `sync`, and to read it all
+//! again, beside `sha256sum`: in turn, each as a process of its own, from a cold cache.
+//! `cargo bench --bench care [-- small|large]`; needs 5 GB in `$TMPDIR`, and Python for `measure.py`.
 
 #![allow(clippy::indexing_slicing, clippy::print_stdout, clippy::unwrap_used)]
 
@@ -41,51 +41,89 @@ fn measure(name: &str, files: usize, bytes: usize) {
     let folder = tempfile::tempdir().unwrap();
     let store = filled(&folder, files, bytes);
     let (latest, to) = (store.join("b/latest"), folder.path().join("to"));
-    let restore = || {
-        let mut restore = vec![env!("CARGO_BIN_EXE_offsite").to_owned()];
-        restore.extend(["restore", "**", "--to"].map(str::to_owned));
-        restore.push(to.display().to_string());
-        restore.extend(["--store".to_owned(), store.display().to_string()]);
-        restore
+    let offsite = |args: &[&str]| {
+        let mut command = vec![env!("CARGO_BIN_EXE_offsite").to_owned()];
+        command.extend(args.iter().map(|arg| (*arg).to_owned()));
+        command.extend(["--store".to_owned(), store.display().to_string()]);
+        command
     };
-    let copy = || {
-        let script = format!("cp -r '{}' '{}' && sync", latest.display(), to.display());
-        ["sh", "-c", &script].map(str::to_owned).to_vec()
-    };
-    let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
-        // A B B A: what disturbs the machine for a while disturbs both.
-        let mut pair = [0.0, 0.0];
-        for turn in [round % 2, 1 - round % 2] {
-            cold(&store);
-            let run = match turn {
-                0 => run(&restore()),
-                _ => run(&copy()),
-            };
+    let sh = |script: String| ["sh", "-c", &script].map(str::to_owned).to_vec();
+    println!("{name}: {files} files of {:.2} MiB", bytes as f64 / MIB);
+    let back = to.display().to_string();
+    Pair {
+        ours: ("restore", offsite(&["restore", "**", "--to", &back])),
+        theirs: (
+            "cp and sync",
+            sh(format!("cp -r '{}' '{back}' && sync", latest.display())),
+        ),
+        wanted: 0.8,
+        after: &|| {
             assert_eq!(fs::read_dir(&to).unwrap().count(), files.min(100));
             fs::remove_dir_all(&to).unwrap();
-            pair[turn] = run.0;
-            match turn {
-                0 => ours.push(run),
-                _ => theirs.push(run),
-            }
-        }
-        ratios.push(pair[1] / pair[0]);
+        },
     }
-    let (ours, theirs) = (middle(ours), middle(theirs));
-    ratios.sort_by(f64::total_cmp);
-    println!(
-        "{name}: {files} files of {:.2} MiB: restore {:.2} s and {:.0} MiB, cp and sync {:.2} s and {:.0} MiB; \
-         {:.2} x its speed ({:.2} to {:.2}; wanted: at least 0.8)",
-        bytes as f64 / MIB,
-        ours.0,
-        ours.1,
-        theirs.0,
-        theirs.1,
-        ratios[ratios.len() / 2],
-        ratios[0],
-        ratios[ratios.len() - 1],
-    );
+    .measure(&store);
+    Pair {
+        ours: ("scrub", offsite(&["scrub", "--all"])),
+        theirs: (
+            "sha256sum",
+            sh(format!(
+                "find '{}' -type f -print0 | xargs -0 sha256sum >/dev/null",
+                latest.display()
+            )),
+        ),
+        wanted: 0.95,
+        after: &|| {},
+    }
+    .measure(&store);
+}
+
+/// Two commands that do the same work.
+struct Pair<'p> {
+    ours: (&'static str, Vec<String>),
+    theirs: (&'static str, Vec<String>),
+    /// How fast ours is to be, at least, as a part of theirs.
+    wanted: f64,
+    after: &'p dyn Fn(),
+}
+
+impl Pair<'_> {
+    fn measure(&self, store: &Path) {
+        let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 0..ROUNDS {
+            // A B B A: what disturbs the machine for a while disturbs both.
+            let mut pair = [0.0, 0.0];
+            for turn in [round % 2, 1 - round % 2] {
+                cold(store);
+                let run = run(match turn {
+                    0 => &self.ours.1,
+                    _ => &self.theirs.1,
+                });
+                (self.after)();
+                pair[turn] = run.0;
+                match turn {
+                    0 => ours.push(run),
+                    _ => theirs.push(run),
+                }
+            }
+            ratios.push(pair[1] / pair[0]);
+        }
+        let (ours, theirs) = (middle(ours), middle(theirs));
+        ratios.sort_by(f64::total_cmp);
+        println!(
+            "  {} {:.2} s and {:.0} MiB, {} {:.2} s and {:.0} MiB; {:.2} x its speed ({:.2} to {:.2}; wanted: at least {})",
+            self.ours.0,
+            ours.0,
+            ours.1,
+            self.theirs.0,
+            theirs.0,
+            theirs.1,
+            ratios[ratios.len() / 2],
+            ratios[0],
+            ratios[ratios.len() - 1],
+            self.wanted,
+        );
+    }
 }
 
 /// The one in the middle by time: seconds, and the most memory in MiB.
