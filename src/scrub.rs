@@ -32,7 +32,11 @@ const MOST: usize = 10_000;
 /// So many strangers and notes are named.
 const NAMED: usize = 1000;
 
-/// What a run may take. What it has begun to read it reads to the end.
+/// What a run may take of files that are right. It ends when that is reached, so that what it has begun
+/// it reads to the end.
+///
+/// Damaged files come first every time, until they are healed: what they take is not counted, or a part
+/// of the drive that is lost for good would keep the rest from ever being read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes read.
@@ -142,6 +146,9 @@ impl Scrub<'_> {
             began: Instant::now(),
             at: self.clock.now(),
             found: Found::default(),
+            whole: 0,
+            taken: 0,
+            in_vain: Duration::ZERO,
             right: Vec::new(),
             marked: Instant::now(),
             bad: HashSet::new(),
@@ -195,6 +202,11 @@ struct Round<'r> {
     /// What is read in this run bears this time.
     at: Timestamp,
     found: Found,
+    /// Files that are right, their bytes,
+    whole: u64,
+    taken: u64,
+    /// and the time that damaged ones took.
+    in_vain: Duration,
     /// Files that are right, and not noted as such yet.
     right: Vec<(SourceName, String)>,
     marked: Instant,
@@ -206,7 +218,7 @@ impl Round<'_> {
     fn files(&mut self, ground: &mut Ground<'_>) -> Result<()> {
         let mut after = None;
         loop {
-            let rows = ground.catalogue().to_check(after, ROWS)?;
+            let rows = ground.catalogue().to_check(after, self.at, ROWS)?;
             let Some(last) = rows.last() else {
                 self.found.complete = true;
                 return Ok(());
@@ -223,15 +235,15 @@ impl Round<'_> {
                 if !fresh || row.checked_at() == Some(self.at) {
                     continue;
                 }
-                if self.is_over(&row.version) || !self.file(ground, &row)? {
+                if self.is_over() || !self.file(ground, &row)? {
                     return Ok(());
                 }
             }
         }
     }
 
-    /// Whether what may be taken is, before this file.
-    fn is_over(&mut self, next: &StoredVersion) -> bool {
+    /// Whether what may be taken is.
+    fn is_over(&mut self) -> bool {
         if self.scrub.stop.requested() {
             self.found.interrupted = true;
             return true;
@@ -241,13 +253,11 @@ impl Round<'_> {
             return true;
         }
         let limits = self.scrub.limits;
-        let size = next.identity.size;
-        // The first one is always read: a file larger than the limit would never be.
-        self.found.files > 0
-            && (limits
-                .bytes
-                .is_some_and(|most| self.found.bytes + size > most)
-                || limits.time.is_some_and(|most| self.began.elapsed() >= most))
+        let time = || self.began.elapsed().saturating_sub(self.in_vain);
+        // One is always read, and a thirtieth is never less than that.
+        self.whole > 0
+            && (limits.bytes.is_some_and(|most| self.taken >= most)
+                || limits.time.is_some_and(|most| time() >= most))
     }
 
     /// Reads one file; whether to go on.
@@ -257,6 +267,7 @@ impl Round<'_> {
             return Ok(true);
         };
         let scrub = self.scrub;
+        let begun = Instant::now();
         let mut bytes = 0;
         let read = ground.reader().read_medium(path, &mut |piece| {
             bytes += piece;
@@ -278,19 +289,27 @@ impl Round<'_> {
             Ok(_) if !sums_agree(ground.reader(), row, path)? => Err(Fault::Line),
             verdict => verdict,
         };
-        match verdict {
-            Err(fault) => self.damaged(row, path, fault),
-            Ok(note) => {
-                if let Some(note) = note.filter(|_| self.found.notes.len() < NAMED) {
-                    self.found.notes.push((path.clone(), note.to_string()));
-                }
-                let source = SourceName::new(version.source.as_str())?;
-                let below = below(version, path).to_owned();
-                self.right.push((source, below));
-                if self.right.len() >= MARKED || self.marked.elapsed() >= MARKED_AFTER {
-                    self.mark(ground)?;
-                }
-            }
+        if let Err(fault) = &verdict {
+            self.damaged(row, path, fault.clone());
+        }
+        if let Err(fault) = &verdict
+            && *fault != Fault::Line
+        {
+            self.in_vain = self.in_vain.saturating_add(begun.elapsed());
+            return Ok(true);
+        }
+        if let Ok(Some(note)) = verdict
+            && self.found.notes.len() < NAMED
+        {
+            self.found.notes.push((path.clone(), note.to_string()));
+        }
+        self.whole += 1;
+        self.taken += bytes;
+        let source = SourceName::new(version.source.as_str())?;
+        let below = below(version, path).to_owned();
+        self.right.push((source, below));
+        if self.right.len() >= MARKED || self.marked.elapsed() >= MARKED_AFTER {
+            self.mark(ground)?;
         }
         Ok(true)
     }

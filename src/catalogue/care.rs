@@ -55,33 +55,56 @@ impl ToCheck {
 }
 
 impl Catalogue {
-    /// Up to `limit` versions of all sources that have a file, behind `after`: never checked first,
-    /// then least recently.
+    /// Up to `limit` versions of all sources that have a file, behind `after`: never checked first, then
+    /// those that a clock which was wrong marked with a time after `now`, then least recently.
     ///
-    /// A clock that was wrong may have left times to come: they are the last, and have their turn.
-    pub fn to_check(&self, after: Option<Place>, limit: u32) -> Result<Vec<ToCheck>> {
-        let Place { checked_at, id } = after.unwrap_or_default();
-        let mut found = match checked_at {
-            Some(_) => Vec::new(),
-            None => self.checked("v.checked_at IS ?1 AND v.id > ?2", None, id, limit)?,
+    /// Times to come may not be the last: while files are checked again and again by turns, they would
+    /// never be.
+    pub fn to_check(
+        &self,
+        after: Option<Place>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ToCheck>> {
+        let now = now.as_millisecond();
+        let place = after.unwrap_or_default();
+        let marked = place.checked_at.map(|at| (at, place.id));
+        let mut found = Vec::new();
+        let rest = |found: &Vec<ToCheck>| {
+            limit.saturating_sub(u32::try_from(found.len()).unwrap_or(limit))
         };
-        let rest = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(limit));
-        if rest > 0 {
-            let (at, id) = checked_at.map_or((i64::MIN, i64::MIN), |at| (at, id));
-            let behind = "(v.checked_at, v.id) > (?1, ?2)";
-            found.extend(self.checked(behind, Some(at), id, rest)?);
+        if marked.is_none() {
+            let never = "v.checked_at IS ?1 AND v.id > ?2 AND ?4 IS NOT NULL";
+            found = self.checked(never, (None, place.id), now, limit)?;
+        }
+        let to_come = marked.is_none_or(|(at, _)| at > now);
+        if to_come && rest(&found) > 0 {
+            let (at, id) = marked.unwrap_or((now, i64::MAX));
+            let behind = "(v.checked_at, v.id) > (?1, ?2) AND v.checked_at > ?4";
+            found.extend(self.checked(behind, (Some(at), id), now, rest(&found))?);
+        }
+        if rest(&found) > 0 {
+            let (at, id) = marked.filter(|_| !to_come).unwrap_or((i64::MIN, i64::MIN));
+            let behind = "(v.checked_at, v.id) > (?1, ?2) AND v.checked_at <= ?4";
+            found.extend(self.checked(behind, (Some(at), id), now, rest(&found))?);
         }
         Ok(found)
     }
 
-    fn checked(&self, which: &str, at: Option<i64>, id: i64, limit: u32) -> Result<Vec<ToCheck>> {
+    fn checked(
+        &self,
+        which: &str,
+        (at, id): (Option<i64>, i64),
+        now: i64,
+        limit: u32,
+    ) -> Result<Vec<ToCheck>> {
         let sql = format!(
             "SELECT {STORED}, v.checked_at, v.sums_at
              FROM version AS v INDEXED BY version_checked CROSS JOIN source AS s ON s.id = v.source_id
              WHERE v.path IS NOT NULL AND {which}
              ORDER BY v.checked_at, v.id LIMIT ?3"
         );
-        self.rows(&sql, params![at, id, limit], |row| {
+        self.rows(&sql, params![at, id, limit, now], |row| {
             let version = rows::stored(row)?;
             Ok(ToCheck {
                 place: Place {

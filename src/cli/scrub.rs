@@ -30,10 +30,11 @@ const PART: u64 = 30;
 /// of it is not; 3: interrupted, or files that nobody knows.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Read so many bytes: "20GiB" [default: a thirtieth of the copy]
+    /// Read so many bytes that are right, and the file that reaches it to its end: "20GiB" [default: a
+    /// thirtieth of the copy]
     #[arg(long, value_name = "SIZE")]
     budget: Option<String>,
-    /// Read for so long: "30m"
+    /// Read for so long, and the file that is being read then to its end: "30m"
     #[arg(long = "for", value_name = "TIME")]
     time: Option<String>,
     /// Read all of it

@@ -2,7 +2,8 @@
 
 use crate::support::program::fetched_by;
 use crate::support::{Nights, age};
-use crate::{checked, file_of};
+use crate::{checked, file_of, flip, rots};
+use offsite::object::Timestamp;
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -44,7 +45,10 @@ fn reads(nights: &Nights, args: &[&str]) -> (u64, bool) {
 /// The catalogue's marks: paths by when they were checked.
 fn marks(nights: &Nights) -> Vec<(Option<i64>, String)> {
     let catalogue = nights.catalogue();
-    let rows = catalogue.to_check(None, 1000).unwrap().into_iter();
+    let rows = catalogue
+        .to_check(None, Timestamp::now(), 1000)
+        .unwrap()
+        .into_iter();
     rows.map(|row| {
         let at = row.checked_at().map(|at| at.as_millisecond());
         (at, row.version.path.unwrap())
@@ -101,6 +105,64 @@ fn at_least_one_file_is_read() {
     let nights = many(3);
     assert_eq!(reads(&nights, &["--budget", "1B"]), (1, false));
     assert_eq!(reads(&nights, &["--for", "0s"]), (1, false));
+}
+
+/// A part of the drive that is lost for good does not keep the rest from being read: what damaged
+/// files take is not counted.
+#[test]
+fn what_is_damaged_and_stays_so_does_not_keep_the_rest_from_its_turn() {
+    for harm in [(|file| rots(file, &flip)) as fn(&std::path::Path), |file| {
+        fs::remove_file(file).unwrap()
+    }] {
+        let nights = many(10);
+        for number in 0..5 {
+            harm(&nights.shelf().join(format!("latest/file-{number:02}.age")));
+        }
+        for _ in 0..5 {
+            nights.offsite(&["scrub", "--budget", "100B"]);
+        }
+        nights.offsite(&["scrub", "--budget", "100B"]).exits(7);
+        let checked = marks(&nights).into_iter().filter(|(at, _)| at.is_some());
+        assert_eq!(checked.count(), 5);
+    }
+}
+
+/// The file that reaches the thirtieth is read, too: files a little smaller than that would else be read one
+/// a night, and all of them in two months.
+#[test]
+fn what_does_not_fit_a_thirtieth_has_its_turn_in_thirty_runs_too() {
+    let nights = many(59);
+    assert_eq!(reads(&nights, &[]), (2, false));
+}
+
+/// Sums that are wrong are said, and do not stop the scrub from going on.
+#[test]
+fn without_sums_the_files_have_their_turns() {
+    let nights = many(3);
+    fs::remove_file(nights.shelf().join("SHA256SUMS")).unwrap();
+    for _ in 0..3 {
+        nights.offsite(&["scrub", "--budget", "100B"]).exits(7);
+    }
+    assert!(marks(&nights).iter().all(|(at, _)| at.is_some()));
+}
+
+/// A clock that was wrong marks files with times to come. Behind files that are checked again and
+/// again they would have no turn until then.
+#[test]
+fn what_a_wrong_clock_marked_has_its_turn() {
+    let nights = many(4);
+    assert_eq!(reads(&nights, &["--all"]), (4, true));
+    let db = rusqlite::Connection::open(nights.store.path.join("catalogue.db")).unwrap();
+    let to_come = Timestamp::now().as_millisecond() + 400 * 86_400_000;
+    db.execute(
+        "UPDATE version SET checked_at = ?1 WHERE id <= 2",
+        [to_come],
+    )
+    .unwrap();
+    drop(db);
+    assert_eq!(reads(&nights, &["--budget", "200B"]), (2, false));
+    let all = marks(&nights);
+    assert!(all.iter().all(|(at, _)| *at < Some(to_come)), "{all:?}");
 }
 
 /// Versions with the same bytes share a file.
