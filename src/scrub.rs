@@ -12,7 +12,7 @@ pub use heal::{Healer, OtherStore, Unhealed};
 pub use judge::{Expected, Fault, Note, judge};
 
 use crate::catalogue::{Catalogue, ToCheck};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::home::{Home, strangers};
 use crate::object::{Clock, SourceName, State, StoredVersion, Timestamp};
 use crate::outcome::{Event, Reporter, Stop};
@@ -78,6 +78,8 @@ pub struct Found {
     pub catalogue: Vec<String>,
     /// Journals that are not what was written: where, and why.
     pub journals: Vec<(SourceName, Named)>,
+    /// What else the drive could not read: folders, journals.
+    pub unread: Vec<(SourceName, Named)>,
     /// Files that nothing vouches for.
     pub strangers: Vec<(SourceName, Named)>,
     /// How many of those there are.
@@ -140,12 +142,15 @@ pub struct Scrub<'s> {
 impl Scrub<'_> {
     /// Reads files until a limit is reached or all are read, then looks for what nothing vouches
     /// for, and at the journals.
-    pub fn read(&self, ground: &mut Ground<'_>) -> Result<Found> {
+    ///
+    /// # Errors
+    /// Where the drive goes away or the catalogue cannot be read. What was found until then is in `found`.
+    pub fn read(&self, ground: &mut Ground<'_>, found: &mut Found) -> Result<()> {
         let mut round = Round {
             scrub: self,
             began: Instant::now(),
             at: self.clock.now(),
-            found: Found::default(),
+            found,
             whole: 0,
             taken: 0,
             in_vain: Duration::ZERO,
@@ -155,11 +160,10 @@ impl Scrub<'_> {
         };
         round.files(ground)?;
         round.mark(ground)?;
-        let mut found = round.found;
-        if !found.interrupted {
-            self.around(ground, &mut found)?;
+        if found.interrupted {
+            return Ok(());
         }
-        Ok(found)
+        self.around(ground, found)
     }
 
     fn around(&self, ground: &Ground<'_>, found: &mut Found) -> Result<()> {
@@ -168,31 +172,63 @@ impl Scrub<'_> {
             found.catalogue = catalogue.counters_check()?;
         }
         for source in reader.remains()? {
-            let report = reader.verify_journal(&source, None)?;
-            if let Some(broken) = report.broken {
-                let name = broken.file.file_name().unwrap_or_default();
-                let named = (
-                    format!("{source}/journal/{}", name.to_string_lossy()),
-                    format!("byte {}: {}", broken.at, broken.why),
-                );
-                found.journals.push((source.clone(), named));
-            }
-            strangers((reader, catalogue), &source, &mut |lies| {
-                found.interrupted |= self.stop.requested();
-                found.unknown += 1;
-                if found.strangers.len() < NAMED {
-                    let what = match lies.bytes {
-                        Some(_) => "nothing vouches for this file; left as it is",
-                        None => "it is no regular file; left as it is",
-                    };
-                    let named = (lies.path.clone(), what.to_owned());
-                    found.strangers.push((source.clone(), named));
+            for looked in [
+                journal(reader, &source, found),
+                self.strange((reader, catalogue), &source, found),
+            ] {
+                match looked {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == Kind::Interrupted => found.interrupted = true,
+                    // A drive that cannot read a folder is one that is dying: the rest is said all the more.
+                    Err(error) => {
+                        reader.still_has_marker()?;
+                        let named = (source.to_string(), error.to_string());
+                        found.unread.push((source.clone(), named));
+                    }
                 }
-                Ok(())
-            })?;
+            }
         }
         Ok(())
     }
+
+    fn strange(
+        &self,
+        (reader, catalogue): (&Reader, &Catalogue),
+        source: &SourceName,
+        found: &mut Found,
+    ) -> Result<()> {
+        strangers((reader, catalogue), source, &mut |lies, known| {
+            if self.stop.requested() {
+                return Err(Error::new(Kind::Interrupted, "interrupted"));
+            }
+            if known {
+                return Ok(());
+            }
+            found.unknown += 1;
+            if found.strangers.len() < NAMED {
+                let what = match lies.bytes {
+                    Some(_) => "nothing vouches for this file; left as it is",
+                    None => "it is no regular file; left as it is",
+                };
+                let named = (lies.path.clone(), what.to_owned());
+                found.strangers.push((source.clone(), named));
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Where the source's journal is not what was written.
+fn journal(reader: &Reader, source: &SourceName, found: &mut Found) -> Result<()> {
+    if let Some(broken) = reader.verify_journal(source, None)?.broken {
+        let name = broken.file.file_name().unwrap_or_default();
+        let named = (
+            format!("{source}/journal/{}", name.to_string_lossy()),
+            format!("byte {}: {}", broken.at, broken.why),
+        );
+        found.journals.push((source.clone(), named));
+    }
+    Ok(())
 }
 
 /// The reading of one run.
@@ -201,7 +237,7 @@ struct Round<'r> {
     began: Instant,
     /// What is read in this run bears this time.
     at: Timestamp,
-    found: Found,
+    found: &'r mut Found,
     /// Files that are right, their bytes,
     whole: u64,
     taken: u64,

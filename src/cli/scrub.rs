@@ -3,7 +3,7 @@
 use super::progress::Progress;
 use super::pull::{runtime, stoppable};
 use super::view::{StoreArg, open_store, read_config, store_config};
-use super::{Context, Exit, warn, written};
+use super::{Context, Exit, say, warn, written};
 use crate::catalogue::Catalogue;
 use crate::config::{Config, LimitsConfig, parse_duration, parse_size};
 use crate::error::{Error, Kind, Result};
@@ -79,9 +79,15 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
         stop: &stop,
         reporter: &progress,
     };
-    let (found, damaged) = match open(context, &args)? {
-        Opened::Home(home) => (in_home(&args, config.as_ref(), *home, scrub)?, false),
-        Opened::Alone(alone) => (alone.read(&args, scrub)?, alone.damaged),
+    let (found, damaged, done) = match open(context, &args)? {
+        Opened::Home(home) => {
+            let (found, done) = in_home(&args, config.as_ref(), *home, scrub)?;
+            (found, false, done)
+        }
+        Opened::Alone(alone) => {
+            let (found, done) = alone.read(&args, scrub)?;
+            (found, alone.damaged, done)
+        }
     };
     drop(progress);
     match args.json {
@@ -89,7 +95,11 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
         false => report::scrubbed(&mut context.out, &found, args.heal),
     }
     .map_err(written)?;
-    let exit = exit_of(&found);
+    // What was found is worth more than why it could not be healed or written down.
+    let exit = match done {
+        Ok(()) => exit_of(&found),
+        Err(error) => exit_of(&found).and(say(&error)),
+    };
     Ok(if damaged {
         exit.and(Exit::Damaged)
     } else {
@@ -98,7 +108,11 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
 }
 
 fn exit_of(found: &Found) -> Exit {
-    let whole = match found.unhealed() + found.journals.len() + found.catalogue.len() {
+    let whole = match found.unhealed()
+        + found.journals.len()
+        + found.catalogue.len()
+        + found.unread.len()
+    {
         0 => Exit::Ok,
         _ => Exit::Damaged,
     };
@@ -152,14 +166,17 @@ fn open_home(config: &crate::config::StoreConfig) -> Result<Home> {
     Ok(home)
 }
 
+/// What a run found, and whether it came to its end.
+type Outcome = (Found, Result<()>);
+
 fn in_home(
     args: &Args,
     config: Option<&Config>,
     mut home: Home,
     mut scrub: Scrub<'_>,
-) -> Result<Found> {
+) -> Result<Outcome> {
     scrub.limits = limits(args, scrub.limits, home.catalogue())?;
-    let mut found = scrub.read(&mut Ground::Home(&mut home))?;
+    // Whom to ask is looked at before hours of reading.
     let night = match (args.heal, config) {
         (true, Some(config)) => Some(night(config, &scrub)?),
         _ => None,
@@ -178,20 +195,25 @@ fn in_home(
     if let (Some(night), Some(config)) = (&night, config) {
         healers.push(Box::new(Buckets::new(night, &config.sources)));
     }
-    let healers = args.heal.then_some(healers);
-    scrub.write_down(&mut home, &mut found, healers)?;
-    home.close()?;
-    Ok(found)
+    let mut found = Found::default();
+    let read = scrub.read(&mut Ground::Home(&mut home), &mut found);
+    let healers = (args.heal && read.is_ok()).then_some(healers);
+    let written = scrub.write_down(&mut home, &mut found, healers);
+    let closed = home.close();
+    Ok((found, read.and(written).and(closed)))
 }
 
 impl Alone {
-    fn read(&self, args: &Args, mut scrub: Scrub<'_>) -> Result<Found> {
+    fn read(&self, args: &Args, mut scrub: Scrub<'_>) -> Result<Outcome> {
         if args.heal {
             let what = format!("{} cannot be healed as it is", self.reader.path().display());
             return Err(Error::new(Kind::Store, what).hint("mount it for writing; where its journal or catalogue is damaged, run `offsite catalogue rebuild` first"));
         }
         scrub.limits = limits(args, scrub.limits, &self.catalogue)?;
-        scrub.read(&mut Ground::Alone(&self.reader, &self.catalogue))
+        let mut found = Found::default();
+        let ground = &mut Ground::Alone(&self.reader, &self.catalogue);
+        let read = scrub.read(ground, &mut found);
+        Ok((found, read))
     }
 }
 

@@ -58,9 +58,14 @@ impl<'c> Diary<'c> {
         }
     }
 
-    /// Writes what there is, and records it.
+    /// Writes what there is, and records it. After an error nothing of it is written; what comes next
+    /// begins with the first line again.
     pub fn flush(&mut self, shelf: &mut Shelf<'_>) -> Result<()> {
-        shelf.commit(std::mem::take(&mut self.entries))
+        let entries = std::mem::take(&mut self.entries);
+        let first = matches!(entries.first(), Some(Entry::Fact(Fact::RunStart(_))));
+        let done = shelf.commit(entries);
+        self.begun &= done.is_ok() || !first;
+        done
     }
 
     /// The last line, if there was a first one.

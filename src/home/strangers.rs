@@ -5,12 +5,12 @@ use crate::error::Result;
 use crate::object::SourceName;
 use crate::store::{Area, Lies, Reader};
 
-/// Hands every file of a source's `latest/`, `history/` and `quarantine/` that no row of the catalogue
-/// speaks of to `each`, and everything there that is no regular file.
+/// Hands everything that lies in a source's `latest/`, `history/` and `quarantine/` to `each`, and whether it
+/// is a file that a row of the catalogue speaks of.
 pub fn strangers(
     (reader, catalogue): (&Reader, &Catalogue),
     source: &SourceName,
-    each: &mut dyn FnMut(&Lies) -> Result<()>,
+    each: &mut dyn FnMut(&Lies, bool) -> Result<()>,
 ) -> Result<()> {
     let folder = format!("{source}/");
     for area in [Area::Latest, Area::History, Area::Quarantine] {
@@ -18,10 +18,7 @@ pub fn strangers(
             let path = lies.path.strip_prefix(&folder).unwrap_or(&lies.path);
             let known = lies.bytes.is_some()
                 && (!catalogue.at_path(source, path)?.is_empty() || is_note(reader, source, path)?);
-            match known {
-                true => Ok(()),
-                false => each(&lies),
-            }
+            each(&lies, known)
         })?;
     }
     Ok(())

@@ -18,6 +18,9 @@ pub fn scrubbed(out: &mut dyn Write, found: &Found, heal: bool) -> io::Result<()
     for (_, (path, what)) in &found.journals {
         writeln!(out, "DAMAGED {}: {}", printable(path), printable(what))?;
     }
+    for (_, (path, why)) in &found.unread {
+        writeln!(out, "DAMAGED {}: {}", printable(path), printable(why))?;
+    }
     for what in &found.catalogue {
         writeln!(
             out,
@@ -90,7 +93,8 @@ fn sum(out: &mut dyn Write, found: &Found) -> io::Result<()> {
         found.files,
         bytes(found.bytes)
     )?;
-    let damaged = found.unhealed() + found.journals.len() + found.catalogue.len();
+    let damaged =
+        found.unhealed() + found.journals.len() + found.catalogue.len() + found.unread.len();
     let healed = found.damaged.len() - found.unhealed();
     for (count, what) in [
         (damaged as u64, "damaged"),
@@ -122,6 +126,7 @@ pub fn scrubbed_json(found: &Found) -> Value {
         "damaged": damaged,
         "catalogue": found.catalogue,
         "journals": found.journals.iter().map(|(_, j)| named(j)).collect::<Vec<_>>(),
+        "unread": found.unread.iter().map(|(_, u)| named(u)).collect::<Vec<_>>(),
         "unknown": found.strangers.iter().map(|(_, s)| named(s)).collect::<Vec<_>>(),
         "unknown_files": found.unknown,
         "notes": found.notes.iter().map(named).collect::<Vec<_>>(),

@@ -188,6 +188,10 @@ pub(super) fn heal(
         // Something stands there that nothing may be put over.
         Err(error) if matches!(error.kind(), Kind::Run | Kind::Store) => {
             shelf.store().still_there()?;
+            // It was begun: nothing can be put anywhere before that is finished.
+            if shelf.drive().is_unfinished() {
+                return Err(error);
+            }
             damaged.unhealed.push(error.to_string());
             Ok(())
         }

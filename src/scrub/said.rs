@@ -21,40 +21,50 @@ const MEDIUM: &str = "read-errors";
 impl Scrub<'_> {
     /// Heals what `healers` and the drive itself have good bytes for (nothing without healers being
     /// asked for: `None`), and writes down what was found.
+    ///
+    /// # Errors
+    /// Where the drive cannot be written to, or has no room to heal. What was found is in `found` all the
+    /// same, and written down as far as that could be done.
     pub fn write_down(
         &self,
         home: &mut Home,
         found: &mut Found,
         mut healers: Option<Vec<Box<dyn Healer + '_>>>,
     ) -> Result<()> {
-        let ended = match (found.interrupted, found.given_up) {
-            (true, _) => "interrupted",
-            (false, true) => "partial",
-            (false, false) => "complete",
-        };
+        let mut done = Ok(());
         for source in concerned(found)? {
             let mut shelf = home.shelf_of(&source)?;
             let mut diary = Diary::new("scrub", self.clock);
             let mut damaged = take(found, &source);
-            if let Some(healers) = &mut healers {
-                for one in &mut damaged {
-                    if self.stop.requested() {
-                        found.interrupted = true;
-                        break;
-                    }
-                    heal(
-                        &mut shelf,
-                        &mut diary,
-                        one,
-                        healers,
-                        (self.stop, self.reporter),
-                    )?;
-                }
+            // A drive that failed once is not written to for the next source either, but for the words.
+            if let (Some(healers), Ok(())) = (&mut healers, &done) {
+                done = self.heal_all((&mut shelf, &mut diary), &mut damaged, healers);
+                found.interrupted |= self.stop.requested();
             }
             let told = say(&mut shelf, &mut diary, found, &damaged);
             found.damaged.append(&mut damaged);
-            told?;
-            diary.close(&mut shelf, ended)?;
+            let ended = match (found.interrupted, found.given_up || done.is_err()) {
+                (true, _) => "interrupted",
+                (false, true) => "partial",
+                (false, false) => "complete",
+            };
+            let closed = told.and_then(|()| diary.close(&mut shelf, ended));
+            done = done.and(closed);
+        }
+        done
+    }
+
+    fn heal_all(
+        &self,
+        (shelf, diary): (&mut Shelf<'_>, &mut Diary<'_>),
+        damaged: &mut [Damaged],
+        healers: &mut [Box<dyn Healer + '_>],
+    ) -> Result<()> {
+        for one in damaged {
+            if self.stop.requested() {
+                break;
+            }
+            heal(shelf, diary, one, healers, (self.stop, self.reporter))?;
         }
         Ok(())
     }
@@ -68,6 +78,7 @@ fn concerned(found: &Found) -> Result<BTreeSet<SourceName>> {
     }
     sources.extend(found.strangers.iter().map(|(source, _)| source.clone()));
     sources.extend(found.journals.iter().map(|(source, _)| source.clone()));
+    sources.extend(found.unread.iter().map(|(source, _)| source.clone()));
     Ok(sources)
 }
 
@@ -88,6 +99,8 @@ fn say(
 ) -> Result<()> {
     let source = shelf.name().clone();
     let unreadable = |damaged: &&Damaged| matches!(damaged.fault, Fault::Unreadable(_));
+    let unread = found.unread.iter().filter(|(name, _)| *name == source);
+    let unread = unread.count();
     let healed = damaged.iter().filter(|d| d.healed.is_some()).count();
     let read = found
         .by_source
@@ -98,7 +111,7 @@ fn say(
         bytes: read.map_or(0, |(.., bytes)| *bytes),
         damaged: damaged.len() as u64,
         healed: healed as u64,
-        read_errors: damaged.iter().filter(unreadable).count() as u64,
+        read_errors: (damaged.iter().filter(unreadable).count() + unread) as u64,
         at: diary.now(),
     };
     for (_, (path, what)) in found.journals.iter().filter(|(name, _)| *name == source) {
@@ -191,10 +204,10 @@ fn read_errors(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, now: &Scrubbed) -> 
     let advice = Advice {
         what: format!(
             "the drive could not read {} of this source",
-            are(now.read_errors as usize, "file", "files")
+            are(now.read_errors as usize, "file or folder", "files and folders")
         ),
         evidence: format!(
-            "files that could not be read, in this scrub last: {}",
+            "what could not be read, in this scrub last: {}",
             trend.join(", ")
         ),
         next: "a drive that begins like this soon ends: copy it to another one while it can be read (`offsite mirror --to DIR`), check cable and power, and replace it".to_owned(),

@@ -245,6 +245,11 @@ impl SourceStore {
         self.journal.position()
     }
 
+    /// Whether a group was journalled and not finished: every later one fails.
+    pub fn is_unfinished(&self) -> bool {
+        self.unfinished
+    }
+
     /// Places a group: when this returns, all of it is durable.
     ///
     /// Entries may build on each other (two versions of one key); they are done in order. After

@@ -72,7 +72,7 @@ fn what_a_drive_cannot_read_is_counted_and_comes_again() {
     let status = drive.run(&["status"]).exits(4).stdout;
     for words in [
         "files that the drive could not read, scrub by scrub: 0, 1, 1",
-        "the drive could not read 1 file of this source",
+        "the drive could not read 1 file or folder of this source",
         ", 1 damaged, 0 of them healed",
     ] {
         assert!(status.contains(words), "{words:?} is not in\n{status}");

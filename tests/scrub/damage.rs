@@ -153,6 +153,22 @@ fn files_that_nobody_knows_are_named_once() {
     assert!(said.evidence.contains("www/latest/stranger"), "{said:?}");
 }
 
+/// A folder that cannot be looked into does not keep silent what was found in the others.
+#[test]
+fn what_cannot_be_looked_into_is_said_with_the_rest() {
+    let nights = checked();
+    rots(&file_of(&nights, "other.age", "otherX"), &flip);
+    let (history, elsewhere) = (nights.shelf().join("history"), nights.folder().join("away"));
+    fs::rename(&history, &elsewhere).unwrap();
+    symlink(&elsewhere, &history).unwrap();
+    nights.offsite(&["scrub", "--all"]).exits(7).says(&[
+        "DAMAGED www/latest/other.age",
+        "DAMAGED www: cannot use ",
+        "4 files (",
+    ]);
+    assert_eq!(nights.open_kinds(), ["rot", "read-errors"]);
+}
+
 /// A byte of the only journal that there is, far from its end.
 fn edit_journal(nights: &Nights) {
     let mut files: Vec<_> = fs::read_dir(nights.shelf().join("journal"))

@@ -1,6 +1,7 @@
 //! Good bytes in the place of those that are not, from wherever they are left.
 
 use crate::support::Nights;
+use crate::support::nights::sha256;
 use crate::{checked, file_of, flip, rots};
 use offsite::demo::bucket::Versioning;
 use std::fs;
@@ -147,6 +148,46 @@ fn what_cannot_be_healed_does_not_keep_the_rest_from_it() {
         "DAMAGED www/latest/daily.age",
     ]);
     assert_eq!(fs::read(&other).unwrap(), b"otherX");
+}
+
+/// A drive that has no room to heal, or that cannot be written where that is done: what was found is said
+/// all the same.
+#[test]
+fn what_was_found_is_said_though_nothing_can_be_healed() {
+    let mut nights = Nights::new();
+    for bytes in ["again!", "other.", "again!"] {
+        nights.bucket.put("daily.age", bytes);
+        nights.night();
+    }
+    rots(&nights.shelf().join("latest/daily.age"), &flip);
+    let staged = format!("incoming/{}.whole", sha256(b"again!"));
+    fs::create_dir(nights.shelf().join(staged)).unwrap();
+    nights
+        .offsite(&["scrub", "--all", "--heal"])
+        .exits(7)
+        .says(&["DAMAGED www/latest/daily.age: ", "error: cannot create "]);
+    assert_eq!(nights.open_alarms(), ["rot"]);
+}
+
+/// The first line of a run is not lost with a group that cannot be placed: a run without one would hide how
+/// the pulls go.
+#[test]
+fn every_scrub_has_its_first_line() {
+    let mut nights = checked();
+    nights.keys.secret = "wrong";
+    nights.some_night().unwrap_err();
+    nights.keys.secret = offsite::demo::bucket::READER.secret;
+    let third = file_of(&nights, "daily.age", "third!");
+    fs::remove_file(&third).unwrap();
+    fs::create_dir_all(third.join("in the way")).unwrap();
+    nights.configured(&["scrub", "--all", "--heal"]).exits(7);
+    let runs = nights.catalogue().runs(10).unwrap();
+    assert!(
+        runs.iter().all(|run| !run.start.command.is_empty()),
+        "{runs:#?}"
+    );
+    let json = nights.offsite(&["status", "--json"]).json_lines();
+    assert_eq!(json[0]["sources"][0]["last_ended"], "failed");
 }
 
 /// On a drive without hard links too, and where the power goes between any two steps: see the

@@ -11,11 +11,17 @@ impl Work<'_, '_> {
     pub(super) fn strangers(&mut self) -> Result<()> {
         let mut met = Vec::new();
         let (reader, catalogue) = (self.shelf.store().reader(), self.shelf.catalogue());
-        strangers((reader, catalogue), self.shelf.name(), &mut |lies| {
-            self.go_on()?;
-            met.push(lies.clone());
-            Ok(())
-        })?;
+        strangers(
+            (reader, catalogue),
+            self.shelf.name(),
+            &mut |lies, known| {
+                self.go_on()?;
+                if !known {
+                    met.push(lies.clone());
+                }
+                Ok(())
+            },
+        )?;
         let folder = format!("{}/", self.shelf.name());
         for lies in met {
             let what = match lies.bytes {
