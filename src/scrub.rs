@@ -54,6 +54,8 @@ pub struct Damaged {
     pub path: String,
     /// Where its line in the sums begins, in bytes.
     pub sums_at: Option<u64>,
+    /// When it was known to be right last; none where that is not known, or a time to come.
+    pub right_at: Option<Timestamp>,
     /// How.
     pub fault: Fault,
     /// Where good bytes came from.
@@ -369,6 +371,7 @@ impl Round<'_> {
             version: row.version.clone(),
             path: path.to_owned(),
             sums_at: row.sums_at,
+            right_at: row.right_at().filter(|at| *at <= self.at),
             fault,
             healed: None,
             unhealed: Vec::new(),

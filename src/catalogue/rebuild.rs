@@ -5,7 +5,7 @@ use super::apply::{HISTORY, Hand, Row};
 use super::rows::{KNOWN, known, maybe_count, number};
 use super::{Catalogue, prepare};
 use crate::error::Result;
-use crate::object::{Answer, Fact, Known, Sha256, SourceName};
+use crate::object::{Answer, Fact, Known, Sha256, SourceName, Timestamp};
 use rusqlite::params;
 
 impl Catalogue {
@@ -56,13 +56,19 @@ impl Catalogue {
         set().map_err(|e| super::fault(&self.path, e))
     }
 
-    /// Whether a finding of this kind that says the same was ever made.
-    pub fn was_said(&self, source: &SourceName, kind: &str, evidence: &str) -> Result<bool> {
+    /// Whether a finding of this kind that says the same was made, at `since` or later.
+    pub fn was_said(
+        &self,
+        source: &SourceName,
+        kind: &str,
+        evidence: &str,
+        since: Timestamp,
+    ) -> Result<bool> {
         self.any(
             "SELECT 1 FROM finding AS f INDEXED BY finding_about
              WHERE f.source_id = (SELECT id FROM source WHERE name = ?1)
-               AND f.kind = ?2 AND f.evidence = ?3",
-            params![source.as_str(), kind, evidence],
+               AND f.kind = ?2 AND f.evidence = ?3 AND f.at >= ?4",
+            params![source.as_str(), kind, evidence, since.as_millisecond()],
         )
     }
 }

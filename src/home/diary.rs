@@ -114,9 +114,21 @@ impl<'c> Diary<'c> {
         severity: Severity,
         advice: Advice,
     ) -> Result<()> {
+        self.finding_since(shelf, kind, severity, advice, Timestamp::MIN)
+    }
+
+    /// The same, unless one was made at `since` or later: what was well in between is said again.
+    pub fn finding_since(
+        &mut self,
+        shelf: &mut Shelf<'_>,
+        kind: &str,
+        severity: Severity,
+        advice: Advice,
+        since: Timestamp,
+    ) -> Result<()> {
         match shelf
             .catalogue()
-            .was_said(shelf.name(), kind, &advice.evidence)?
+            .was_said(shelf.name(), kind, &advice.evidence, since)?
         {
             true => Ok(()),
             false => self.finding(shelf, kind, severity, advice),

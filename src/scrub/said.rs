@@ -4,7 +4,7 @@ use super::heal::heal;
 use super::{Damaged, Fault, Found, Healer, Scrub};
 use crate::error::Result;
 use crate::home::{Diary, Home, Shelf};
-use crate::object::{Advice, Fact, Scrubbed, Severity, SourceName, printable};
+use crate::object::{Advice, Fact, Scrubbed, Severity, SourceName, Timestamp, printable};
 use std::collections::BTreeSet;
 
 /// So many files are named in a finding.
@@ -139,7 +139,10 @@ fn rotten(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, damaged: &[Damaged]) -> 
             evidence: list(still.iter().map(words), still.len()),
             next: "`offsite scrub --heal` fetches them again from the bucket, or takes them from a mirror (--from DIR); `offsite restore` names the older version that is whole. Look at the drive's health (smartctl), and at who can write to it".to_owned(),
         };
-        diary.finding_once(shelf, ROT, Severity::Alarm, advice)?;
+        // What was right since it was said last went wrong once more.
+        let right_at = still.iter().filter_map(|one| one.right_at).max();
+        let since = right_at.unwrap_or(Timestamp::MIN);
+        diary.finding_since(shelf, ROT, Severity::Alarm, advice, since)?;
     }
     if !healed.is_empty() {
         let advice = Advice {

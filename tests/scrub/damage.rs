@@ -102,6 +102,27 @@ fn every_damage_is_said_wherever_it_is_until_it_is_acknowledged() {
     }
 }
 
+/// What was healed and goes wrong once more in the same way is news; what stays wrong after the owner
+/// acknowledged it is none.
+#[test]
+fn damage_that_comes_back_alarms_again() {
+    let nights = checked();
+    let file = file_of(&nights, "daily.age", "third!");
+    fs::remove_file(&file).unwrap();
+    nights.offsite(&["scrub", "--all"]).exits(7);
+    let first = nights.open()[0].finding.id.clone();
+    nights.ack(&first, false).unwrap();
+    nights.offsite(&["scrub", "--all"]).exits(7);
+    assert!(nights.open_alarms().is_empty());
+    fs::write(&file, "third!").unwrap();
+    nights.offsite(&["scrub", "--all"]).exits(0);
+    fs::remove_file(&file).unwrap();
+    for _ in 0..2 {
+        nights.offsite(&["scrub", "--all"]).exits(7);
+        assert_eq!(nights.open_alarms(), ["rot"]);
+    }
+}
+
 /// Damaged files are first in the next run, too, whatever it may take, and then one that is right.
 #[test]
 fn what_is_damaged_is_looked_at_first_the_next_time() {

@@ -352,7 +352,11 @@ fn no_question_reads_all_versions() {
         []
     );
     assert_eq!(catalogue.paths(&source, "history", "", 9).unwrap(), []);
-    assert!(!catalogue.was_said(&source, "kind", "evidence").unwrap());
+    assert!(
+        !catalogue
+            .was_said(&source, "kind", "evidence", crate::object::Timestamp::MIN)
+            .unwrap()
+    );
     for at in [None, Some(from_ms(1))] {
         for all_versions in [false, true] {
             let query = Query {
