@@ -83,7 +83,7 @@ pub(super) fn carry_out(drive: &Drive, records: &[Record], again: bool) -> Resul
         match record {
             Record::Place(place) if !put(drive, place, again, &mut touched)? => lost.push(number),
             Record::Move(moved) => shift(drive, moved, &mut touched)?,
-            Record::Heal(healed) if !heal(drive, healed, &mut touched)? => lost.push(number),
+            Record::Heal(healed) if !heal(drive, healed, again, &mut touched)? => lost.push(number),
             Record::Place(_) | Record::Heal(_) | Record::Fact(_) => {}
         }
     }
@@ -222,12 +222,18 @@ fn shift(drive: &Drive, moved: &Moved, touched: &mut Touched) -> Result<()> {
 
 /// A file that had rotted waits in `quarantine/` while the good bytes get its name. `false` where
 /// those are in neither place.
-fn heal(drive: &Drive, healed: &Healed, touched: &mut Touched) -> Result<bool> {
+fn heal(drive: &Drive, healed: &Healed, again: bool, touched: &mut Touched) -> Result<bool> {
     let dir = &drive.dir;
     touched.name(&healed.from);
     touched.name(&healed.path);
-    if dir.bytes(&healed.from)? != Some(healed.bytes) {
-        return is_whole(dir, healed);
+    let ready = dir.bytes(&healed.from)? == Some(healed.bytes);
+    // What lies in `incoming/` may have come for another file since, and been cut off: a file that is
+    // whole never makes room for it.
+    if (again || !ready) && is_whole(dir, healed)? {
+        return Ok(true);
+    }
+    if !ready || (again && hash::of_file(dir, &healed.from)? != healed.sha256) {
+        return Ok(false);
     }
     if let Some(aside) = &healed.aside
         && dir.stat(&healed.path)?.is_some()

@@ -98,6 +98,27 @@ fn a_crash_between_any_two_steps_of_healing_ends_before_or_after() {
     }
 }
 
+/// The same bytes are fetched for a second file, and the power goes in the middle: what then lies in
+/// `incoming/` has the name and the length of what the last group put in its place.
+#[test]
+fn a_healed_file_makes_no_room_for_a_download_that_was_cut_off() {
+    let world = world((true, true));
+    let base = base(&world);
+    world.rot();
+    let mut source = world.open().unwrap();
+    let start = source.head().clone();
+    let group = world.heals(&source, &base);
+    source.place(group).unwrap();
+    drop(source);
+    for content in ["k one", "a one"] {
+        let staged = format!("incoming/{}.whole", sha(content));
+        std::fs::write(world.path(&staged), "\0".repeat(content.len())).unwrap();
+    }
+    replayed(&world, &start);
+    assert_eq!(world.text("latest/k"), "k one");
+    assert_eq!(world.text("latest/a"), "a one");
+}
+
 /// Good bytes that a drive said were safe and lost: the rotten ones keep their name, and nothing says
 /// that the file was healed.
 #[test]
