@@ -227,6 +227,19 @@ fn a_wrong_line_of_the_sums_is_said_and_a_rebuild_mends_it() {
     nights.offsite(&["scrub", "--all"]).exits(0);
 }
 
+/// Sums that cannot be read keep nothing from being read.
+#[test]
+fn a_link_in_the_place_of_the_sums_ends_no_scrub() {
+    let nights = checked();
+    let sums = nights.shelf().join("SHA256SUMS");
+    fs::remove_file(&sums).unwrap();
+    symlink("/etc/passwd", &sums).unwrap();
+    nights.offsite(&["scrub", "--all"]).exits(7).says(&[
+        "DAMAGED www/latest/daily.age: the file is whole, and its line in SHA256SUMS is not",
+        "4 files (24 B) read",
+    ]);
+}
+
 /// Without a catalogue, or with one that is not of the journals, all is read by what the journals say.
 #[test]
 fn without_a_catalogue_all_is_read_and_nothing_is_noted() {
