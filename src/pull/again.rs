@@ -3,6 +3,7 @@
 use super::Pull;
 use super::beside::Near;
 use super::transfer::{Background, Fetched, Named};
+use super::words::OPAQUE_ETAGS;
 use crate::digest::Verified;
 use crate::error::{Error, Kind, Result};
 use crate::home::Shelf;
@@ -38,6 +39,13 @@ impl Pull {
             storage_class: None,
             in_bucket: version.in_bucket,
         };
+        // What earlier runs learnt of this bucket: else its bytes would contradict its ETags.
+        let opaque = shelf
+            .catalogue()
+            .ever_found(&self.source.name, OPAQUE_ETAGS);
+        if opaque.map_err(NotAgain::Drive)? {
+            self.bucket.distrust_etags();
+        }
         // What is known of it is its SHA-256, which proves more than all of this.
         let background = Background {
             named: Named::Freely,

@@ -3,7 +3,7 @@
 use crate::support::Nights;
 use crate::support::nights::sha256;
 use crate::{checked, file_of, flip, rots};
-use offsite::demo::bucket::Versioning;
+use offsite::demo::bucket::{Checksum, PutOptions, Versioning};
 use std::fs;
 
 /// What lies in `quarantine/` and `incoming/`.
@@ -58,6 +58,26 @@ fn an_older_version_comes_again_by_its_id() {
     nights.configured(&["scrub", "--all", "--heal"]).exits(0);
     assert_eq!(fs::read(&file).unwrap(), b"first.");
     assert!(left(&nights).is_empty());
+}
+
+/// A bucket whose ETags look like digests and are none contradicts nothing.
+#[test]
+fn what_earlier_runs_learnt_of_the_bucket_counts() {
+    let mut nights = Nights::new();
+    nights.bucket.with_faults(|f| f.opaque_etags = true);
+    let checked = PutOptions {
+        checksum: Some(Checksum::Crc32),
+        ..PutOptions::default()
+    };
+    nights.bucket.put_with("daily.age", "third!", checked);
+    nights.night();
+    nights.bucket.put("first.age", "first!");
+    nights.night();
+    assert_eq!(nights.open_kinds(), ["opaque-etags"]);
+    let file = file_of(&nights, "first.age", "first!");
+    rots(&file, &flip);
+    nights.configured(&["scrub", "--all", "--heal"]).exits(0);
+    assert_eq!(fs::read(&file).unwrap(), b"first!");
 }
 
 /// What the bucket has no more cannot come from there; what it has written over must not.
