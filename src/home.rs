@@ -59,6 +59,11 @@ impl Home {
         &self.store
     }
 
+    /// From now on nothing is written that would leave fewer than so many bytes free.
+    pub fn keep_free(&mut self, bytes: u64) {
+        self.store.keep_free(bytes);
+    }
+
     /// The catalogue.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue

@@ -231,6 +231,11 @@ impl Store {
         Ok(Room { total, free })
     }
 
+    /// From now on [`Store::space`] leaves so many bytes free.
+    pub fn keep_free(&mut self, bytes: u64) {
+        self.min_free = bytes;
+    }
+
     /// The drive's space, to be asked about from any thread.
     pub fn space(&self) -> Space {
         Space {

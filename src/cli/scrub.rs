@@ -5,7 +5,7 @@ use super::pull::{runtime, stoppable};
 use super::view::{StoreArg, open_store, read_config, store_config};
 use super::{Context, Exit, say, warn, written};
 use crate::catalogue::Catalogue;
-use crate::config::{Config, LimitsConfig, parse_duration, parse_size};
+use crate::config::{Config, LimitsConfig, StoreConfig, parse_duration, parse_size};
 use crate::error::{Error, Kind, Result};
 use crate::home::{self, Home};
 use crate::night::{Buckets, Night};
@@ -155,11 +155,15 @@ fn open(context: &Context, args: &Args) -> Result<Opened> {
     }))
 }
 
-fn open_home(config: &crate::config::StoreConfig) -> Result<Home> {
-    let mut config = config.clone();
-    // Reading needs no room.
-    config.min_free = 0;
-    let mut home = Home::open(&config, Clock::System)?;
+fn open_home(config: &StoreConfig) -> Result<Home> {
+    let reading = StoreConfig {
+        // Reading needs no room.
+        min_free: 0,
+        ..config.clone()
+    };
+    let mut home = Home::open(&reading, Clock::System)?;
+    // Healing does.
+    home.keep_free(config.min_free);
     for source in home.store().reader().sources()? {
         home.shelf_of(&source)?;
     }

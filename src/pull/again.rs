@@ -5,7 +5,7 @@ use super::beside::Near;
 use super::transfer::{Background, Fetched, Named};
 use super::words::OPAQUE_ETAGS;
 use crate::digest::Verified;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::home::Shelf;
 use crate::object::{Change, InBucket, StoredVersion, Why};
 use tokio::runtime::Runtime;
@@ -63,7 +63,7 @@ impl Pull {
             }
             Fetched::Fact(_) => said("it is archived: ask for a copy of it first"),
             Fetched::Unreadable(_, error) | Fetched::Withheld(error) => said(&error.to_string()),
-            Fetched::Failed(_, error) if error.kind() == Kind::Store => Err(NotAgain::Drive(error)),
+            // There may be no room for this one, and some for others.
             Fetched::Failed(_, error) => said(&error.to_string()),
             Fetched::Passed => said("it has not this version any more"),
             Fetched::Interrupted => said("interrupted"),

@@ -90,6 +90,10 @@ impl Copy<'_> {
                 continue;
             };
             let space = shelf.store().space();
+            // There may be some for others.
+            if let Err(full) = space.reserve(version.identity.size) {
+                return Err(Unhealed::Without(full.to_string()));
+            }
             let mut each = |bytes| {
                 self.reporter.report(&Event::Bytes(bytes));
                 !self.stop.requested()

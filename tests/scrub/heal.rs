@@ -189,6 +189,21 @@ fn what_was_found_is_said_though_nothing_can_be_healed() {
     assert_eq!(nights.open_alarms(), ["rot"]);
 }
 
+/// Reading needs no room; healing leaves free what the owner wants free.
+#[test]
+fn healing_leaves_the_room_that_is_to_stay_free() {
+    let mut nights = checked();
+    let file = file_of(&nights, "daily.age", "third!");
+    rots(&file, &flip);
+    nights.store.min_free = 1 << 50;
+    nights
+        .configured(&["scrub", "--all", "--heal"])
+        .exits(7)
+        .says(&["-> not healed: the bucket: ", "free"]);
+    nights.store.min_free = 0;
+    nights.configured(&["scrub", "--all", "--heal"]).exits(0);
+}
+
 /// The first line of a run is not lost with a group that cannot be placed: a run without one would hide how
 /// the pulls go.
 #[test]

@@ -404,7 +404,8 @@ impl Nights {
     /// The text of a configuration for a store at `path` that has this source.
     pub fn config(&self, path: &Path) -> String {
         format!(
-            "[store]\npath = {path:?}\nmin_free = \"0 B\"\nallow_root_fs = true\n\n[[source]]\nname = {SOURCE:?}\nbucket = {:?}\nendpoint = {:?}\nregion = \"us-east-1\"\n",
+            "[store]\npath = {path:?}\nmin_free = \"{} B\"\nallow_root_fs = true\n\n[[source]]\nname = {SOURCE:?}\nbucket = {:?}\nendpoint = {:?}\nregion = \"us-east-1\"\n",
+            self.store.min_free,
             self.source.bucket,
             self.source.endpoint.as_deref().unwrap_or_default(),
         )
