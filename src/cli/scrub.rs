@@ -208,16 +208,22 @@ fn in_home(
 }
 
 impl Alone {
+    fn cannot_be_healed(&self) -> Error {
+        let what = format!("{} cannot be healed as it is", self.reader.path().display());
+        Error::new(Kind::Store, what).hint("mount it for writing; where its journal or catalogue is damaged, run `offsite catalogue rebuild` first")
+    }
+
     fn read(&self, args: &Args, mut scrub: Scrub<'_>) -> Result<Outcome> {
-        if args.heal {
-            let what = format!("{} cannot be healed as it is", self.reader.path().display());
-            return Err(Error::new(Kind::Store, what).hint("mount it for writing; where its journal or catalogue is damaged, run `offsite catalogue rebuild` first"));
-        }
         scrub.limits = limits(args, scrub.limits, &self.catalogue)?;
         let mut found = Found::default();
         let ground = &mut Ground::Alone(&self.reader, &self.catalogue);
         let read = scrub.read(ground, &mut found);
-        Ok((found, read))
+        // What was found is said all the same.
+        let healed = match args.heal {
+            true => Err(self.cannot_be_healed()),
+            false => Ok(()),
+        };
+        Ok((found, read.and(healed)))
     }
 }
 

@@ -75,6 +75,7 @@ impl Follow<'_, '_, '_> {
         let id = Incoming::id_of(shelf.name(), &wanted.key, &wanted.identity);
         let how = Copying {
             bytes: wanted.recorded.bytes,
+            at: wanted.recorded.at,
             stop: mirror.stop,
             each: &|bytes| mirror.reporter.report(&Event::Bytes(bytes)),
         };

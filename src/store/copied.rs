@@ -6,7 +6,7 @@ use super::incoming::{FOLDER, Incoming};
 use super::medium::{self, Read};
 use super::place::SourceStore;
 use crate::error::{Error, Kind, Result};
-use crate::object::Sha256;
+use crate::object::{Sha256, Timestamp};
 use crate::outcome::Stop;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -15,6 +15,8 @@ use std::io::{self, Read as _, Write as _};
 pub struct Copying<'a> {
     /// How many bytes it should have: not many more are read.
     pub bytes: u64,
+    /// When they came: what is written to the copy later shows by its file's time.
+    pub at: Timestamp,
     /// The owner's wish to end.
     pub stop: &'a Stop,
     /// Hears how many bytes were written.
@@ -60,7 +62,12 @@ impl Incoming {
             Ok(())
         });
         let failed = match (failed, poured) {
-            (None, Ok((sha256, bytes))) => return Ok((path, sha256, bytes)),
+            (None, Ok((sha256, bytes))) => {
+                if let Err(e) = to.set_modified(how.at.into()) {
+                    log::debug!("{path}: its time stays as it is: {e}");
+                }
+                return Ok((path, sha256, bytes));
+            }
             (Some(failed), _) => failed,
             (None, Err(e)) => Uncopied::Unread(format!("it cannot be read: {e}")),
         };
@@ -99,7 +106,7 @@ impl SourceStore {
 mod tests {
     use super::super::{Expect, InitOptions, Store};
     use super::*;
-    use crate::object::{Clock, SourceName, Timestamp};
+    use crate::object::{Clock, SourceName};
 
     fn store(folder: &std::path::Path) -> Store {
         let options = InitOptions {
@@ -128,6 +135,7 @@ mod tests {
         let copy = |bytes, stop: &Stop| {
             let how = Copying {
                 bytes,
+                at: Timestamp::UNIX_EPOCH,
                 stop,
                 each: &|_| {},
             };

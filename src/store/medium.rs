@@ -60,7 +60,10 @@ impl Reader {
                 Ok(file) => pour(&file, each),
                 Err(error) => Read::Failed(words(&error)),
             },
-            Err(error) if error.kind() == Kind::Store => Read::Odd(error.to_string()),
+            // What stands there is said in our own words; what the system says is its failure to look.
+            Err(error) if std::error::Error::source(&error).is_none() => {
+                Read::Odd(error.to_string())
+            }
             Err(error) => Read::Failed(words(&error)),
         };
         match read {

@@ -378,3 +378,17 @@ fn whatever_rots_for_a_while_comes_in_the_end() {
     is_whole(&mirror_of(&nights));
     same_rows(&nights, "all mended");
 }
+
+/// What is written to a copy later shows by its file's time: that is when the bytes came, not when they
+/// were mirrored.
+#[test]
+fn a_copy_is_as_old_as_the_file_that_it_is_of() {
+    let mut nights = Nights::new();
+    nights.bucket.put("daily.age", "first.");
+    nights.night();
+    nights.bucket.put("daily.age", "second");
+    nights.night();
+    mirror(&nights, &[]).exits(0);
+    let told = at(&mirror_of(&nights), &["scrub", "--all"]).exits(0);
+    assert!(!told.stdout.contains("somebody wrote"), "{}", told.stdout);
+}

@@ -256,8 +256,8 @@ fn without_a_catalogue_all_is_read_and_nothing_is_noted() {
     assert_eq!(nights.paths(offsite::store::Area::Latest), before);
     nights
         .offsite(&["scrub", "--all", "--heal"])
-        .exits(5)
-        .says(&["catalogue rebuild"]);
+        .exits(7)
+        .says(&["DAMAGED www/latest/daily.age", "catalogue rebuild"]);
 }
 
 /// Names from a bucket are hostile text.
