@@ -164,6 +164,12 @@ pub(super) fn heal(
         Err(Unhealed::Without(_)) => return Ok(()),
         Err(Unhealed::Drive(error)) => return Err(error),
     };
+    // A drive that has let one file rot may do so with its bytes, too.
+    if let Err(error) = shelf.drive().read_back_whole(&whole) {
+        shelf.store().still_there()?;
+        damaged.unhealed.push(format!("{from}: {error}"));
+        return Ok(());
+    }
     let path = below(&damaged.version, &damaged.path).to_owned();
     let key = damaged.version.key.clone();
     let happened = EventRecord {

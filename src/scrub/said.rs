@@ -14,6 +14,7 @@ const TREND: u32 = 5;
 
 /// Findings of a scrub.
 const ROT: &str = "rot";
+const LINES: &str = "sums-wrong";
 const HEALED: &str = "rot-healed";
 const STRANGERS: &str = "unknown-files";
 const MEDIUM: &str = "read-errors";
@@ -129,7 +130,9 @@ fn say(
 
 fn rotten(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, damaged: &[Damaged]) -> Result<()> {
     let words = |one: &&Damaged| format!("{}: {}", printable(&one.path), one.fault);
-    let (healed, still): (Vec<_>, Vec<_>) = damaged.iter().partition(|d| d.healed.is_some());
+    let (lines, files): (Vec<_>, Vec<_>) = damaged.iter().partition(|d| d.fault == Fault::Line);
+    wrong_lines(shelf, diary, &lines)?;
+    let (healed, still): (Vec<_>, Vec<_>) = files.into_iter().partition(|d| d.healed.is_some());
     if !still.is_empty() {
         let advice = Advice {
             what: format!(
@@ -160,6 +163,27 @@ fn rotten(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, damaged: &[Damaged]) -> 
         diary.finding(shelf, HEALED, Severity::Warning, advice)?;
     }
     Ok(())
+}
+
+/// The files are whole: what a person would check them by is not.
+fn wrong_lines(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, lines: &[&Damaged]) -> Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let advice = Advice {
+        what: format!(
+            "{} not what was written, of files that are whole",
+            are(lines.len(), "line of SHA256SUMS is", "lines of SHA256SUMS are")
+        ),
+        evidence: list(
+            lines.iter().map(|one| printable(&one.path).to_string()),
+            lines.len(),
+        ),
+        next: "`offsite catalogue rebuild` writes them anew. Find out who can write to the store: a digest that is changed may be meant for a file that is to be changed next".to_owned(),
+    };
+    let right_at = lines.iter().filter_map(|one| one.right_at).max();
+    let since = right_at.unwrap_or(Timestamp::MIN);
+    diary.finding_since(shelf, LINES, Severity::Alarm, advice, since)
 }
 
 fn unknown(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, found: &Found) -> Result<()> {

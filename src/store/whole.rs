@@ -4,6 +4,7 @@
 use super::Space;
 use super::hash;
 use super::incoming::{FOLDER, Incoming};
+use super::place::SourceStore;
 use crate::digest::Verified;
 use crate::error::{Error, Result};
 use crate::object::Sha256;
@@ -27,6 +28,13 @@ impl Whole {
             sha256,
             bytes: verified.bytes(),
         })
+    }
+}
+
+impl SourceStore {
+    /// Makes the bytes durable and reads them back from the medium: giving them a name moves none.
+    pub fn read_back_whole(&self, whole: &Whole) -> Result<()> {
+        self.read_back(&[(whole.staged.clone(), whole.sha256)])
     }
 }
 

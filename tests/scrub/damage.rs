@@ -223,6 +223,7 @@ fn a_wrong_line_of_the_sums_is_said_and_a_rebuild_mends_it() {
         .offsite(&["scrub", "--all"])
         .exits(7)
         .says(&["its line in SHA256SUMS is not"]);
+    assert_eq!(nights.open_alarms(), ["sums-wrong"]);
     nights.offsite(&["catalogue", "rebuild"]).exits(0);
     nights.offsite(&["scrub", "--all"]).exits(0);
 }
