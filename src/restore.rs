@@ -21,6 +21,7 @@ pub use turns::{Turn, Turns, series_of};
 
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Kind, Result};
+use crate::home::places_of;
 use crate::object::{ObjectKey, Sha256, SourceName, State, StoredVersion};
 use crate::outcome::{Event, Reporter, Stop};
 use crate::store::names::{self, Spelling};
@@ -37,6 +38,8 @@ pub struct Restore<'r> {
     pub reader: &'r Reader,
     /// What it has.
     pub catalogue: &'r Catalogue,
+    /// A mirror of the store, for what is damaged there.
+    pub mirror: Option<(&'r Reader, &'r Catalogue)>,
     /// Which versions.
     pub choice: &'r Choice<'r>,
     /// Where to.
@@ -227,8 +230,38 @@ impl Restore<'_> {
                 brought => return end(brought),
             }
         }
+        if let Some(brought) = self.of_mirror(version, sha256, &wanted, waiting)? {
+            let from = self.mirror.map(|(reader, _)| reader.path().display());
+            if let (Some(from), Ok(())) = (from, &brought) {
+                let text = format!("{}: {why}; taken from the mirror at {from}", version.key);
+                self.reporter.report(&Event::Trouble(&text));
+            }
+            return end(brought);
+        }
         let before = self.whole_before(version)?.map(Box::new);
         Ok(Some(Fate::Damaged(why, before)))
+    }
+
+    /// The same from the mirror; none where that has it not whole either.
+    fn of_mirror(
+        &self,
+        version: &StoredVersion,
+        sha256: Sha256,
+        wanted: &Wanted<'_>,
+        waiting: &mut Waiting<'_>,
+    ) -> Result<Option<Result<(), Unbrought>>> {
+        let Some(mirror) = self.mirror else {
+            return Ok(None);
+        };
+        let source = SourceName::new(version.source.as_str())?;
+        let which = (&version.key, &version.identity);
+        for place in places_of(mirror, &source, which, sha256)? {
+            match self.bring_from(mirror.0, &place, wanted, waiting) {
+                Err(Unbrought::Rotten(_)) => {}
+                brought => return Ok(Some(brought)),
+            }
+        }
+        Ok(None)
     }
 
     fn bring(
@@ -237,8 +270,18 @@ impl Restore<'_> {
         wanted: &Wanted<'_>,
         waiting: &mut Waiting<'_>,
     ) -> Result<(), Unbrought> {
-        let from = match self.reader.stat(path) {
-            Ok(Some(_)) => self.reader.open(path),
+        self.bring_from(self.reader, path, wanted, waiting)
+    }
+
+    fn bring_from(
+        &self,
+        reader: &Reader,
+        path: &str,
+        wanted: &Wanted<'_>,
+        waiting: &mut Waiting<'_>,
+    ) -> Result<(), Unbrought> {
+        let from = match reader.stat(path) {
+            Ok(Some(_)) => reader.open(path),
             Ok(None) => return Err(Unbrought::Rotten("the file is missing".to_owned())),
             Err(error) => Err(error),
         };

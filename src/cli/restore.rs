@@ -12,11 +12,11 @@ use crate::object::{ObjectKey, SourceName};
 use crate::outcome::Stop;
 use crate::report;
 use crate::restore::{Choice, Fate, Item, Keys, Picked, Plan, Restore, Sum, is_of, newest_set};
-use crate::store::{Reader, Target};
+use crate::store::{Reader, Store, Target};
 use crate::watch::sets::missing;
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Get files back from the drive, each proven as it is copied
 ///
@@ -42,6 +42,9 @@ pub(super) struct Args {
     /// This version: its id in the bucket, or the first eight digits or more of its SHA-256 (`show KEY`)
     #[arg(long, value_name = "ID", conflicts_with = "at")]
     version: Option<String>,
+    /// Take what is damaged from this mirror of the store [default: `[mirror] to`, where that is there]
+    #[arg(long, value_name = "DIR")]
+    mirror: Option<PathBuf>,
     /// Only this source; without it, each source of several gets a folder of its own
     #[arg(long, value_name = "NAME")]
     source: Option<SourceName>,
@@ -59,7 +62,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
-    let (reader, _) = open_store(context, &args.store)?;
+    let (reader, config) = open_store(context, &args.store)?;
     let mut instead = |why: &str| {
         let _ = writeln!(
             std::io::stderr(),
@@ -67,20 +70,37 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
             crate::object::printable(why)
         );
     };
+    let mirror = match (&args.mirror, config.and_then(|config| config.mirror_to)) {
+        (Some(dir), _) => Some(mirror_at(dir, &mut instead)?),
+        // One that is not plugged in is missed only where something is damaged.
+        (None, Some(dir)) => mirror_at(&dir, &mut |_| ()).ok(),
+        (None, None) => None,
+    };
+    let mirror = mirror.as_ref();
     let stop = stoppable()?;
     let lone = home::catalogue_of(&reader, &mut instead)?;
-    let came_to = Work::of((&reader, &lone.catalogue), &args, &stop);
+    let came_to = Work::of((&reader, &lone.catalogue), mirror, &args, &stop);
     match came_to.and_then(|work| work.whole(context)) {
         // It was found out while it was read.
         Err(error) if error.kind() == Kind::Damaged => {
             instead(&format!("{error}: {}", home::INSTEAD));
             let lone = home::from_journals(&reader)?;
-            let exit = Work::of((&reader, &lone.catalogue), &args, &stop)?.whole(context)?;
+            let work = Work::of((&reader, &lone.catalogue), mirror, &args, &stop)?;
+            let exit = work.whole(context)?;
             Ok(exit.and(lacking(&lone)))
         }
         came_to => Ok(came_to?.and(lacking(&lone))),
     }
 }
+
+/// A mirror, opened to read.
+fn mirror_at(dir: &Path, why: &mut dyn FnMut(&str)) -> Result<Mirror> {
+    let reader = Store::open_read(dir)?;
+    let lone = home::catalogue_of(&reader, why)?;
+    Ok((reader, lone.catalogue))
+}
+
+type Mirror = (Reader, Catalogue);
 
 /// The newest of what came before a crash may wait in `incoming/`.
 fn lacking(lone: &Lone) -> Exit {
@@ -102,6 +122,7 @@ fn lacking(lone: &Lone) -> Exit {
 struct Work<'w> {
     reader: &'w Reader,
     catalogue: &'w Catalogue,
+    mirror: Option<&'w Mirror>,
     args: &'w Args,
     stop: &'w Stop,
     choice: Choice<'w>,
@@ -111,6 +132,7 @@ struct Work<'w> {
 impl<'w> Work<'w> {
     fn of(
         (reader, catalogue): (&'w Reader, &'w Catalogue),
+        mirror: Option<&'w Mirror>,
         args: &'w Args,
         stop: &'w Stop,
     ) -> Result<Self> {
@@ -141,6 +163,7 @@ impl<'w> Work<'w> {
         Ok(Self {
             reader,
             catalogue,
+            mirror,
             args,
             stop,
             choice,
@@ -154,6 +177,7 @@ impl<'w> Work<'w> {
         let restore = Restore {
             reader: self.reader,
             catalogue: self.catalogue,
+            mirror: self.mirror.map(|(reader, catalogue)| (reader, catalogue)),
             choice: &self.choice,
             target: &target,
             folders: self.folders,

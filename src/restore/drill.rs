@@ -143,6 +143,7 @@ impl Drill<'_> {
         let restore = Restore {
             reader: self.reader,
             catalogue: self.catalogue,
+            mirror: None,
             choice,
             target: &target,
             folders: false,

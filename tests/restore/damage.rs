@@ -236,3 +236,43 @@ fn an_edited_journal_delivers_no_wrong_byte() {
     let found = keys_in(&folder(&nights, "to"));
     assert_eq!(found.keys().collect::<Vec<_>>(), ["other.age"]);
 }
+
+/// A mirror has what the drive let rot; what has rotted there, too, is not delivered.
+#[test]
+fn a_mirror_has_what_is_damaged() {
+    let nights = three_nights();
+    let mirror = folder(&nights, "second");
+    let mirror = mirror.to_str().unwrap();
+    nights
+        .offsite(&["mirror", "--allow-root-fs", "--to", mirror])
+        .exits(0);
+    fs::write(file_of(&nights, "third!"), "rotten").unwrap();
+    restore(&nights, "alone", &["**"]).exits(7);
+    restore(&nights, "all", &["**", "--mirror", mirror])
+        .exits(0)
+        .says(&["daily.age: its SHA-256 is ", "; taken from the mirror at "]);
+    let found = keys_in(&folder(&nights, "all"));
+    assert_eq!(found["daily.age"], b"third!");
+    assert_eq!(found["other.age"], b"otherX");
+    // So it is where the configuration names it.
+    let config = format!(
+        "{}\n[mirror]\nto = {mirror:?}\n",
+        nights.config(&nights.store.path)
+    );
+    let file = folder(&nights, "with-mirror.toml");
+    fs::write(&file, config).unwrap();
+    let mut command = std::process::Command::new(crate::support::program());
+    command.arg("-c").arg(&file).args(["restore", "**", "--to"]);
+    command.arg(folder(&nights, "configured"));
+    nights.with_keys(&mut command);
+    crate::support::Running::spawn(command).finish().exits(0);
+    assert_eq!(
+        keys_in(&folder(&nights, "configured"))["daily.age"],
+        b"third!"
+    );
+
+    fs::write(Path::new(mirror).join("www/latest/daily.age"), "rotten").unwrap();
+    let told = restore(&nights, "none", &["**", "--mirror", mirror]);
+    is_named_and_not_delivered(&nights, told, "none", "both are rotten");
+    restore(&nights, "no", &["**", "--mirror", "/nowhere"]).exits(5);
+}
