@@ -32,7 +32,7 @@ use support::Output;
 impl Output {
     /// Fails the test unless standard error has all of these words.
     #[track_caller]
-    fn says(self, words: &[&str]) -> Self {
+    fn complains(self, words: &[&str]) -> Self {
         for word in words {
             assert!(
                 self.stderr.contains(word),
@@ -67,7 +67,7 @@ fn nothing_can_write(scene: &Scene, words: &[&str]) {
 fn none_can_write(scene: &Scene, words: &[&str], writers: &[&[&str]]) {
     let (outside, drive) = (scene.outside(), scene.drive_picture());
     for writer in writers {
-        scene.run(writer).exits(5).says(words);
+        scene.run(writer).exits(5).complains(words);
         assert_eq!(
             scene.outside(),
             outside,
@@ -90,7 +90,7 @@ fn a_drive_that_is_not_mounted_is_missed() {
     nothing_can_write(&scene, &["offsite-store.toml", "not mounted"]);
     let outside = scene.outside();
     for reader in [&["status"][..], &["ls"], &["log"], &["show", "a"]] {
-        scene.run(reader).exits(5).says(&["not mounted"]);
+        scene.run(reader).exits(5).complains(&["not mounted"]);
     }
     assert_eq!(scene.outside(), outside);
 }
@@ -118,7 +118,7 @@ fn another_disk_at_the_mount_point_is_refused_with_both_ids() {
     let theirs = scene.store_id();
     assert_ne!(ours, theirs);
     nothing_can_write(&scene, &[&ours, &theirs]);
-    scene.run(&["status"]).exits(5).says(&[&ours, &theirs]);
+    scene.run(&["status"]).exits(5).complains(&[&ours, &theirs]);
 }
 
 #[test]
@@ -139,7 +139,10 @@ fn the_root_file_system_is_for_those_who_ask_for_it() {
     let before = (scene.outside(), support::picture(root.path()));
     let words = ["root file system", "not mounted", "allow-root-fs"];
     for folder in [store.as_path(), root.path()] {
-        scene.init("offsite.toml", folder).exits(5).says(&words);
+        scene
+            .init("offsite.toml", folder)
+            .exits(5)
+            .complains(&words);
         assert_eq!((scene.outside(), support::picture(root.path())), before);
     }
     scene
@@ -152,7 +155,7 @@ fn the_root_file_system_is_for_those_who_ask_for_it() {
     std::fs::write(scene.home.config(), text).unwrap();
     let before = (scene.outside(), support::picture(root.path()));
     for writer in WRITERS {
-        scene.run(writer).exits(5).says(&words);
+        scene.run(writer).exits(5).complains(&words);
         assert_eq!((scene.outside(), support::picture(root.path())), before);
     }
 }

@@ -124,19 +124,3 @@ pub(crate) fn same_rows(nights: &Nights, what: &str) {
 pub(crate) fn is_whole(store: &Path) {
     at(store, &["catalogue", "check", "--deep"]).exits(0);
 }
-
-impl Output {
-    /// Fails the test unless standard output or standard error has all of these words.
-    #[track_caller]
-    pub(crate) fn says(self, words: &[&str]) -> Self {
-        for word in words {
-            assert!(
-                self.stdout.contains(word) || self.stderr.contains(word),
-                "{word:?} is not in\n{}{}",
-                self.stdout,
-                self.stderr
-            );
-        }
-        self
-    }
-}

@@ -72,19 +72,3 @@ pub(crate) fn same(found: &Files, wanted: &Files, what: &str) {
         assert!(found[key] == *bytes, "{what}: other bytes in {key:?}");
     }
 }
-
-impl Output {
-    /// Fails the test unless standard output or standard error has all of these words.
-    #[track_caller]
-    pub(crate) fn says(self, words: &[&str]) -> Self {
-        for word in words {
-            assert!(
-                self.stdout.contains(word) || self.stderr.contains(word),
-                "{word:?} is not in\n{}{}",
-                self.stdout,
-                self.stderr
-            );
-        }
-        self
-    }
-}

@@ -18,8 +18,8 @@ mod support;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+use support::Nights;
 use support::nights::sha256;
-use support::{Nights, Output};
 
 /// `daily.age` with three versions, `other.age` with one, all of them checked once.
 fn checked() -> Nights {
@@ -67,20 +67,4 @@ fn in_an_hour() -> SystemTime {
 #[allow(clippy::ptr_arg)]
 fn flip(bytes: &mut Vec<u8>) {
     bytes[2] ^= 1;
-}
-
-impl Output {
-    /// Fails the test unless standard output or standard error has all of these words.
-    #[track_caller]
-    fn says(self, words: &[&str]) -> Self {
-        for word in words {
-            assert!(
-                self.stdout.contains(word) || self.stderr.contains(word),
-                "{word:?} is not in\n{}{}",
-                self.stdout,
-                self.stderr
-            );
-        }
-        self
-    }
 }

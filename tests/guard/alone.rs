@@ -38,7 +38,7 @@ fn of_two_pulls_at_once_the_second_is_told_who_is_at_work() {
     ];
     let before = scene.drive_picture();
     for writer in crate::WRITERS {
-        scene.run(writer).exits(6).says(&words);
+        scene.run(writer).exits(6).complains(&words);
         assert_eq!(scene.drive_picture(), before, "{writer:?}");
     }
     scene.run(&["status"]).exits(3);

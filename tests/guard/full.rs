@@ -54,7 +54,7 @@ fn min_free_stays_free_in_the_middle_of_a_run() {
     let told = scene
         .run(&["pull"])
         .exits(5)
-        .says(&["56.0 MiB is to stay free", "make room"]);
+        .complains(&["56.0 MiB is to stay free", "make room"]);
     assert!(told.stdout.contains("www"), "{}", told.stdout);
     assert!(free(&scene) >= 56 << 20, "{} free", free(&scene));
     every_row_has_its_file(&scene);
@@ -91,7 +91,7 @@ fn fills_up_in_the_middle(scene: &Scene) {
     };
     scene.before_request("GetObject", 0, fill);
     let outside = scene.outside();
-    scene.run(&["pull"]).exits(5).says(&["make room"]);
+    scene.run(&["pull"]).exits(5).complains(&["make room"]);
     assert_eq!(scene.outside(), outside);
     every_row_has_its_file(scene);
     scene.heal();

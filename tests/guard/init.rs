@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 #[track_caller]
 fn refuses(scene: &Scene, store: &Path, words: &[&str]) {
     let before = (scene.outside(), scene.drive_picture());
-    scene.init("offsite.toml", store).exits(5).says(words);
+    scene.init("offsite.toml", store).exits(5).complains(words);
     assert_eq!((scene.outside(), scene.drive_picture()), before);
 }
 
@@ -128,12 +128,12 @@ fn a_source_is_not_added_while_another_drive_is_plugged_in() {
     };
     scene.unmount();
     let outside = scene.outside();
-    add().says(&["not mounted"]);
+    add().complains(&["not mounted"]);
     assert_eq!(scene.outside(), outside);
 
     scene.space.mount_tmpfs(&scene.drive(), 64);
     let empty = scene.drive_picture();
-    add().says(&["not mounted"]);
+    add().complains(&["not mounted"]);
     assert_eq!(
         (scene.outside(), scene.drive_picture()),
         (outside.clone(), empty)
@@ -141,6 +141,6 @@ fn a_source_is_not_added_while_another_drive_is_plugged_in() {
 
     scene.init("other.toml", &scene.drive()).exits(0);
     let (outside, other) = (scene.outside(), scene.drive_picture());
-    add().says(&[&ours, &scene.store_id()]);
+    add().complains(&[&ours, &scene.store_id()]);
     assert_eq!((scene.outside(), scene.drive_picture()), (outside, other));
 }

@@ -79,6 +79,6 @@ fn no_catalogue_is_made_at_the_end_of_a_link() {
     scene
         .run(&["pull"])
         .exits(5)
-        .says(&["catalogue.db", "link"]);
+        .complains(&["catalogue.db", "link"]);
     assert_eq!(scene.outside(), before);
 }

@@ -69,7 +69,7 @@ fn a_clone_at_another_mount_is_shown_and_then_accepted() {
     }
     assert!(told.stderr.contains("--yes"), "{}", told.stderr);
     assert_eq!(scene.outside(), outside, "nothing is changed unasked");
-    rebind(&scene, &[]).exits(5).says(&["not mounted"]);
+    rebind(&scene, &[]).exits(5).complains(&["not mounted"]);
 
     rebind(&scene, &["--store", other, "--yes"]).exits(0);
     assert_eq!(payload(&scene, "other"), before, "the payload is as it was");
@@ -105,7 +105,7 @@ fn the_wrong_drive_is_refused_with_both_ids_whatever_is_said() {
     for more in [&[][..], &["--yes"]] {
         rebind(&scene, more)
             .exits(5)
-            .says(&[&ours, &theirs, "has nothing of www"]);
+            .complains(&[&ours, &theirs, "has nothing of www"]);
         assert_eq!((scene.outside(), scene.drive_picture()), before);
     }
 }
@@ -130,7 +130,7 @@ fn a_drive_that_took_the_place_of_ours_is_accepted() {
     scene
         .run(&["pull"])
         .exits(5)
-        .says(&[&ours, &theirs, "--rebind"]);
+        .complains(&[&ours, &theirs, "--rebind"]);
     let told = rebind(&scene, &[]).exits(2);
     assert!(
         told.stdout
@@ -170,7 +170,9 @@ fn a_read_only_drive_or_one_in_use_is_not_bound() {
     holder.wait().unwrap();
 
     scene.remount("ro");
-    rebind(&scene, &["--yes"]).exits(5).says(&["read-only"]);
+    rebind(&scene, &["--yes"])
+        .exits(5)
+        .complains(&["read-only"]);
     assert_eq!(
         std::fs::read_to_string(scene.home.config()).unwrap(),
         config

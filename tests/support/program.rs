@@ -140,6 +140,20 @@ impl Output {
         self
     }
 
+    /// Fails the test unless standard output or standard error has all of these words.
+    #[track_caller]
+    pub fn says(self, words: &[&str]) -> Self {
+        for word in words {
+            assert!(
+                self.stdout.contains(word) || self.stderr.contains(word),
+                "{word:?} is not in\n{}{}",
+                self.stdout,
+                self.stderr
+            );
+        }
+        self
+    }
+
     /// Standard output as one JSON value a line.
     #[track_caller]
     pub fn json_lines(&self) -> Vec<serde_json::Value> {
