@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 /// Rows read at a time.
 const ROWS: u32 = 256;
 /// So many files are noted together as checked, since each time costs a sync,
-const MARKED: usize = 1000;
+const MARKED: usize = 10_000;
 /// or this long after those before: what is read again after a run that was killed.
 const MARKED_AFTER: Duration = Duration::from_secs(5);
 /// So much damage is named and healed in one run: a drive that has more is dying, and is not read to

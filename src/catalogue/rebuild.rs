@@ -18,6 +18,15 @@ impl Catalogue {
         self.rows(&sql, params![source.as_str(), path], known)
     }
 
+    /// Whether any version's bytes stand at `path` (relative to the source's folder).
+    pub fn knows_path(&self, source: &SourceName, path: &str) -> Result<bool> {
+        self.any(
+            "SELECT 1 FROM version INDEXED BY version_path
+             WHERE source_id = (SELECT id FROM source WHERE name = ?1) AND path = ?2",
+            params![source.as_str(), path],
+        )
+    }
+
     /// Up to `limit` paths within `area` (`latest`, `history`) behind `after`, in byte order, each
     /// with the digest of what stands there and where its line in the sums begins.
     pub fn paths(

@@ -17,7 +17,7 @@ pub fn strangers(
         reader.walk(source, area, &mut |lies: Lies| {
             let path = lies.path.strip_prefix(&folder).unwrap_or(&lies.path);
             let known = lies.bytes.is_some()
-                && (!catalogue.at_path(source, path)?.is_empty() || is_note(reader, source, path)?);
+                && (catalogue.knows_path(source, path)? || is_note(reader, source, path)?);
             each(&lies, known)
         })?;
     }
