@@ -16,10 +16,9 @@ mod turns;
 mod support;
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 use support::Nights;
-use support::nights::sha256;
 
 /// `daily.age` with three versions, `other.age` with one, all of them checked once.
 fn checked() -> Nights {
@@ -34,13 +33,6 @@ fn checked() -> Nights {
         .exits(0)
         .says(&["4 files (24 B) read and compared; that is all there is"]);
     nights
-}
-
-/// The file that the version of `key` with these bytes stands in.
-fn file_of(nights: &Nights, key: &str, bytes: &str) -> PathBuf {
-    let all = nights.versions(key).into_iter();
-    let mut those = all.filter(|v| v.sha256 == Some(sha256(bytes.as_bytes())));
-    nights.store.path.join(those.next().unwrap().path.unwrap())
 }
 
 /// Changes a file and leaves its times as they were, as a drive does that lets it rot.

@@ -52,12 +52,6 @@ fn three_nights() -> Nights {
     nights
 }
 
-fn file_of(nights: &Nights, bytes: &str) -> PathBuf {
-    let all = nights.versions("daily.age").into_iter();
-    let mut those = all.filter(|v| v.sha256 == Some(sha256(bytes.as_bytes())));
-    nights.store.path.join(those.next().unwrap().path.unwrap())
-}
-
 /// Only the damaged file is missing, and the last command that is offered brings the one before.
 #[track_caller]
 fn is_named_and_not_delivered(nights: &Nights, told: Output, to: &str, what: &str) {
@@ -76,7 +70,7 @@ fn a_damaged_file_is_named_never_delivered_and_the_one_before_is_offered() {
     for (what, harm) in HARMS {
         let nights = three_nights();
         let other = nights.shelf().join("latest/other.age");
-        harm(&file_of(&nights, "third!"), &other);
+        harm(&nights.file_of("daily.age", "third!"), &other);
         let told = restore(&nights, "all", &["**"]);
         if what == "swapped" {
             told.exits(7).says(&["2 damaged on the drive"]);
@@ -101,14 +95,14 @@ fn so_is_one_in_the_history_and_rot_is_not_offered() {
         let nights = three_nights();
         let second = sha256(b"second").to_string();
         let other = nights.shelf().join("latest/other.age");
-        harm(&file_of(&nights, "second"), &other);
+        harm(&nights.file_of("daily.age", "second"), &other);
         let told = restore(&nights, "old", &["daily.age", "--version", &second]);
         is_named_and_not_delivered(&nights, told, "old", what);
         assert_eq!(keys_in(&folder(&nights, "older"))["daily.age"], b"first.");
         // Both older ones are rotten: the newest has nothing before it that is whole.
         if what == "a flipped bit" {
-            harm(&file_of(&nights, "first."), &other);
-            harm(&file_of(&nights, "third!"), &other);
+            harm(&nights.file_of("daily.age", "first."), &other);
+            harm(&nights.file_of("daily.age", "third!"), &other);
             restore(&nights, "none", &["daily.age"])
                 .exits(7)
                 .says(&["no older version of it is whole"]);
@@ -246,7 +240,7 @@ fn a_mirror_has_what_is_damaged() {
     nights
         .offsite(&["mirror", "--allow-root-fs", "--to", mirror])
         .exits(0);
-    fs::write(file_of(&nights, "third!"), "rotten").unwrap();
+    fs::write(nights.file_of("daily.age", "third!"), "rotten").unwrap();
     restore(&nights, "alone", &["**"]).exits(7);
     restore(&nights, "all", &["**", "--mirror", mirror])
         .exits(0)

@@ -1,7 +1,7 @@
 //! What is wrong with a file, a journal or the sums is said, and nothing that is right.
 
 use crate::support::Nights;
-use crate::{checked, file_of, flip, in_an_hour, rots, set_modified};
+use crate::{checked, flip, in_an_hour, rots, set_modified};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -79,7 +79,7 @@ fn every_damage_is_said_wherever_it_is_until_it_is_acknowledged() {
     for (what, harm, words) in HARMS {
         for (area, bytes) in [("latest", "third!"), ("history", "first.")] {
             let nights = checked();
-            let file = file_of(&nights, "daily.age", bytes);
+            let file = nights.file_of("daily.age", bytes);
             let path = file.strip_prefix(&nights.store.path).unwrap();
             assert!(path.starts_with(format!("www/{area}")));
             harm(&file);
@@ -107,7 +107,7 @@ fn every_damage_is_said_wherever_it_is_until_it_is_acknowledged() {
 #[test]
 fn damage_that_comes_back_alarms_again() {
     let nights = checked();
-    let file = file_of(&nights, "daily.age", "third!");
+    let file = nights.file_of("daily.age", "third!");
     fs::remove_file(&file).unwrap();
     nights.offsite(&["scrub", "--all"]).exits(7);
     let first = nights.open()[0].finding.id.clone();
@@ -127,7 +127,7 @@ fn damage_that_comes_back_alarms_again() {
 #[test]
 fn what_is_damaged_is_looked_at_first_the_next_time() {
     let nights = checked();
-    let file = file_of(&nights, "daily.age", "second");
+    let file = nights.file_of("daily.age", "second");
     rots(&file, &flip);
     nights.offsite(&["scrub", "--all"]).exits(7);
     let told = nights.offsite(&["scrub", "--budget", "1B"]).exits(7);
@@ -141,10 +141,10 @@ fn what_is_damaged_is_looked_at_first_the_next_time() {
 #[test]
 fn files_that_are_whole_and_worth_a_look_are_named() {
     let nights = checked();
-    let written = file_of(&nights, "daily.age", "third!");
+    let written = nights.file_of("daily.age", "third!");
     fs::write(&written, "third!").unwrap();
     set_modified(&written, in_an_hour());
-    let linked = file_of(&nights, "daily.age", "first.");
+    let linked = nights.file_of("daily.age", "first.");
     fs::hard_link(&linked, nights.folder().join("elsewhere")).unwrap();
     let told = nights.offsite(&["scrub", "--all"]).exits(0);
     told.says(&[
@@ -178,7 +178,7 @@ fn files_that_nobody_knows_are_named_once() {
 #[test]
 fn what_cannot_be_looked_into_is_said_with_the_rest() {
     let nights = checked();
-    rots(&file_of(&nights, "other.age", "otherX"), &flip);
+    rots(&nights.file_of("other.age", "otherX"), &flip);
     let (history, elsewhere) = (nights.shelf().join("history"), nights.folder().join("away"));
     fs::rename(&history, &elsewhere).unwrap();
     symlink(&elsewhere, &history).unwrap();
@@ -245,7 +245,7 @@ fn a_link_in_the_place_of_the_sums_ends_no_scrub() {
 #[test]
 fn without_a_catalogue_all_is_read_and_nothing_is_noted() {
     let nights = checked();
-    rots(&file_of(&nights, "daily.age", "third!"), &flip);
+    rots(&nights.file_of("daily.age", "third!"), &flip);
     fs::remove_file(nights.store.path.join("catalogue.db")).unwrap();
     let before = nights.paths(offsite::store::Area::Latest);
     nights.offsite(&["scrub", "--all"]).exits(7).says(&[

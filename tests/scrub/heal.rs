@@ -2,7 +2,7 @@
 
 use crate::support::Nights;
 use crate::support::nights::sha256;
-use crate::{checked, file_of, flip, rots};
+use crate::{checked, flip, rots};
 use offsite::demo::bucket::{Checksum, PutOptions, Versioning};
 use std::fs;
 
@@ -23,7 +23,7 @@ fn the_current_version_comes_again_from_the_bucket() {
         |file| rots(file, &|bytes| bytes.truncate(2)),
     ] {
         let nights = checked();
-        let file = file_of(&nights, "daily.age", "third!");
+        let file = nights.file_of("daily.age", "third!");
         harm(&file);
         nights
             .configured(&["scrub", "--all", "--heal"])
@@ -52,7 +52,7 @@ fn an_older_version_comes_again_by_its_id() {
         nights.bucket.put("daily.age", bytes);
         nights.night();
     }
-    let file = file_of(&nights, "daily.age", "first.");
+    let file = nights.file_of("daily.age", "first.");
     assert!(file.starts_with(nights.shelf().join("history")));
     rots(&file, &flip);
     nights.configured(&["scrub", "--all", "--heal"]).exits(0);
@@ -74,7 +74,7 @@ fn what_earlier_runs_learnt_of_the_bucket_counts() {
     nights.bucket.put("first.age", "first!");
     nights.night();
     assert_eq!(nights.open_kinds(), ["opaque-etags"]);
-    let file = file_of(&nights, "first.age", "first!");
+    let file = nights.file_of("first.age", "first!");
     rots(&file, &flip);
     nights.configured(&["scrub", "--all", "--heal"]).exits(0);
     assert_eq!(fs::read(&file).unwrap(), b"first!");
@@ -84,7 +84,7 @@ fn what_earlier_runs_learnt_of_the_bucket_counts() {
 #[test]
 fn other_bytes_are_never_taken() {
     let nights = checked();
-    let old = file_of(&nights, "daily.age", "first.");
+    let old = nights.file_of("daily.age", "first.");
     rots(&old, &flip);
     let rotten = fs::read(&old).unwrap();
     nights
@@ -96,7 +96,7 @@ fn other_bytes_are_never_taken() {
     assert_eq!(nights.open_alarms(), ["rot"]);
 
     let nights = checked();
-    let file = file_of(&nights, "daily.age", "third!");
+    let file = nights.file_of("daily.age", "third!");
     rots(&file, &flip);
     nights.bucket.put("daily.age", "forged");
     nights.configured(&["scrub", "--all", "--heal"]).exits(7);
@@ -128,7 +128,7 @@ fn another_store_may_have_the_bytes() {
     let mut other = Nights::new();
     other.source = nights.source.clone();
     other.pull().unwrap();
-    let file = file_of(&nights, "daily.age", "third!");
+    let file = nights.file_of("daily.age", "third!");
     rots(&file, &flip);
     nights.bucket.delete("daily.age");
     nights.night();
@@ -157,10 +157,10 @@ fn another_store_may_have_the_bytes() {
 #[test]
 fn what_cannot_be_healed_does_not_keep_the_rest_from_it() {
     let nights = checked();
-    let third = file_of(&nights, "daily.age", "third!");
+    let third = nights.file_of("daily.age", "third!");
     fs::remove_file(&third).unwrap();
     fs::create_dir_all(third.join("in the way")).unwrap();
-    let other = file_of(&nights, "other.age", "otherX");
+    let other = nights.file_of("other.age", "otherX");
     rots(&other, &flip);
     let told = nights.configured(&["scrub", "--all", "--heal"]).exits(7);
     told.says(&[
@@ -193,7 +193,7 @@ fn what_was_found_is_said_though_nothing_can_be_healed() {
 #[test]
 fn healing_leaves_the_room_that_is_to_stay_free() {
     let mut nights = checked();
-    let file = file_of(&nights, "daily.age", "third!");
+    let file = nights.file_of("daily.age", "third!");
     rots(&file, &flip);
     nights.store.min_free = 1 << 50;
     nights
@@ -212,7 +212,7 @@ fn every_scrub_has_its_first_line() {
     nights.keys.secret = "wrong";
     nights.some_night().unwrap_err();
     nights.keys.secret = offsite::demo::bucket::READER.secret;
-    let third = file_of(&nights, "daily.age", "third!");
+    let third = nights.file_of("daily.age", "third!");
     fs::remove_file(&third).unwrap();
     fs::create_dir_all(third.join("in the way")).unwrap();
     nights.configured(&["scrub", "--all", "--heal"]).exits(7);
@@ -230,7 +230,7 @@ fn every_scrub_has_its_first_line() {
 #[test]
 fn without_a_key_the_owner_is_told_why() {
     let mut nights = checked();
-    rots(&file_of(&nights, "daily.age", "third!"), &flip);
+    rots(&nights.file_of("daily.age", "third!"), &flip);
     nights.keys.secret = "wrong";
     nights
         .configured(&["scrub", "--all", "--heal"])

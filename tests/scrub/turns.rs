@@ -2,7 +2,7 @@
 
 use crate::support::program::fetched_by;
 use crate::support::{Nights, age};
-use crate::{checked, file_of, flip, rots};
+use crate::{checked, flip, rots};
 use offsite::object::Timestamp;
 use std::collections::BTreeSet;
 use std::fs;
@@ -175,7 +175,7 @@ fn a_file_that_versions_share_is_read_once() {
     nights.night();
     assert_eq!(nights.versions("a.age").len(), 2);
     assert_eq!(reads(&nights, &["--all"]), (1, true));
-    let file = file_of(&nights, "a.age", "same");
+    let file = nights.file_of("a.age", "same");
     fs::write(file, "diff").unwrap();
     assert_eq!(read_by(&nights, &["--all"]).len(), 1);
 }

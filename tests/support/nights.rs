@@ -347,6 +347,13 @@ impl Nights {
         rows
     }
 
+    /// The file that the version of `key` with these bytes stands in.
+    pub fn file_of(&self, key: &str, bytes: &str) -> PathBuf {
+        let all = self.versions(key).into_iter();
+        let mut those = all.filter(|v| v.sha256 == Some(sha256(bytes.as_bytes())));
+        self.store.path.join(those.next().unwrap().path.unwrap())
+    }
+
     /// The verdict of the proof called `name` of `key`'s newest version.
     pub fn proof(&self, key: &str, name: &str) -> Option<Verdict> {
         let mut proofs = self.versions(key).swap_remove(0).proofs.into_iter();
