@@ -20,6 +20,9 @@ const BENEATH: ResolveFlags = ResolveFlags::BENEATH
     .union(ResolveFlags::NO_XDEV)
     .union(ResolveFlags::NO_MAGICLINKS);
 
+/// The ending of a name that [`Dir::publish`] has not given yet.
+pub(super) const UNFINISHED: &str = ".new";
+
 /// What stands under a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stands {
@@ -324,7 +327,7 @@ impl Dir {
 
     /// Writes the small file `rel` so that it is there whole or not at all, and syncs it.
     pub(super) fn publish(&self, rel: &str, content: &[u8]) -> Result<()> {
-        let fresh = format!("{rel}.new");
+        let fresh = format!("{rel}{UNFINISHED}");
         let mut file = self.create(&fresh)?;
         file.write_all(content)
             .and_then(|()| file.sync_all())

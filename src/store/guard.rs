@@ -1,11 +1,10 @@
 //! The guard: nothing is written before the drive has shown that it is the right one.
 
-use super::dir::Dir;
+use super::dir::{Dir, Stands, UNFINISHED};
 use super::lock::Lock;
 use super::marker::{FORMAT, Facts, MARKER, Marker};
 use super::names::LONGEST;
-use super::readme;
-use super::{Expect, InitOptions, mounts, probe};
+use super::{Expect, InitOptions, marker, mounts, probe, readme};
 use crate::error::{Error, Kind, Result};
 use bytesize::ByteSize;
 use std::path::Path;
@@ -122,7 +121,8 @@ fn check_empty(dir: &Dir) -> Result<()> {
         let name = entry?.name;
         let harmless = FURNITURE.contains(&name.as_str())
             || name.starts_with(".Trash")
-            || name.starts_with(".offsite");
+            || name.starts_with(".offsite")
+            || is_left_over(dir, &name)?;
         if !harmless {
             return Err(Error::new(
                 Kind::Store,
@@ -136,6 +136,21 @@ fn check_empty(dir: &Dir) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether `name` is what an `init` leaves that was cut off before the marker stood.
+fn is_left_over(dir: &Dir, name: &str) -> Result<bool> {
+    let opening = match name.strip_suffix(UNFINISHED).unwrap_or(name) {
+        readme::README => readme::OPENING,
+        MARKER => marker::WORDS,
+        _ => return Ok(false),
+    };
+    let Some(Stands::File { .. }) = dir.stat(name)? else {
+        return Ok(false);
+    };
+    // Unfinished, it may hold less than our first words; what begins otherwise is somebody's own.
+    let ours = |text: String| text.starts_with(opening) || opening.starts_with(&text);
+    Ok(dir.text(name).is_ok_and(ours))
 }
 
 /// The folder and its marker, or why there is none.
@@ -295,6 +310,39 @@ mod tests {
         let new = temp.path().join("new");
         init(&new, None, &options(true)).unwrap();
         assert!(init(&temp.path().join("no/way"), None, &options(true)).is_err());
+    }
+
+    /// What a publishing that was cut off leaves: nothing yet, a part, or all under either name.
+    #[test]
+    fn init_goes_on_where_it_was_cut_off_and_touches_nobody_elses_words() {
+        let temp = tempfile::tempdir().unwrap();
+        let whole = temp.path().join("whole");
+        init(&whole, None, &options(true)).unwrap();
+        for (name, left) in [
+            ("README.txt.new", vec![0, 20, 1000]),
+            ("README.txt", vec![usize::MAX]),
+            ("offsite-store.toml.new", vec![0, 20, 1000]),
+        ] {
+            let full = std::fs::read(whole.join(name.trim_end_matches(".new"))).unwrap();
+            for left in left {
+                let path = temp.path().join(format!("{name}-{left}"));
+                std::fs::create_dir_all(path.join(".offsite-probe")).unwrap();
+                std::fs::write(path.join(".offsite-probe/probe-a"), "").unwrap();
+                let kept = full.get(..left).unwrap_or(&full);
+                std::fs::write(path.join(name), kept).unwrap();
+                init(&path, None, &options(true)).unwrap();
+                assert_eq!(names(&path), ["README.txt", MARKER], "{name} {left}");
+            }
+            let path = temp.path().join(format!("{name}-mine"));
+            std::fs::create_dir(&path).unwrap();
+            std::fs::write(path.join(name), b"This drive is mine: \xff").unwrap();
+            let error = init(&path, None, &options(true)).unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+            assert_eq!(
+                std::fs::read(path.join(name)).unwrap(),
+                b"This drive is mine: \xff"
+            );
+        }
     }
 
     #[test]

@@ -12,7 +12,8 @@ pub const MARKER: &str = "offsite-store.toml";
 /// The store format that this program writes, and the newest that it reads.
 pub(super) const FORMAT: u32 = 1;
 
-const WORDS: &str = "\
+/// What the marker begins with.
+pub(super) const WORDS: &str = "\
 # This file makes the folder a store of offsite. Without it nothing is written here, so that a
 # drive that is not mounted is never mistaken for the drive that is. Keep it; do not edit it.
 # How to read and restore this drive without offsite: README.txt.

@@ -5,10 +5,14 @@ use super::marker::Marker;
 /// Its name at the root of the store.
 pub(super) const README: &str = "README.txt";
 
+/// What it begins with.
+pub(super) const OPENING: &str =
+    "This drive holds a copy of backups from a cloud bucket, made by offsite.";
+
 /// How to read and restore the drive without offsite.
 pub(super) fn text(marker: &Marker) -> String {
     format!(
-        r#"This drive holds a copy of backups from a cloud bucket, made by offsite.
+        r#"{OPENING}
 You do not need offsite to read it. Copy files from it as from any drive.
 
   store id      {id}
