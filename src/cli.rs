@@ -21,6 +21,7 @@ mod restore;
 mod scrub;
 mod show;
 mod status;
+mod turn;
 mod view;
 mod wizard;
 

@@ -12,18 +12,22 @@ mod promote;
 mod rebuild;
 mod spelling;
 mod strangers;
+mod way;
 
 pub use diary::Diary;
 pub use lone::{INSTEAD, Lone, catalogue_of, from_journals};
 pub use places::places_of;
 pub use rebuild::{Rebuilding, Replayed};
 pub use strangers::strangers;
+pub use way::once_free;
 
 use crate::catalogue::{Catalogue, JournalMode, no_catalogue};
 use crate::config::{SourceConfig, StoreConfig};
 use crate::error::{Error, Kind, Result};
 use crate::object::{Clock, JournalPosition, Known, ObjectKey, SourceName, Timestamp};
-use crate::store::{CATALOGUE, Entry, Expect, Facts, Incoming, SourceStore, Standing, Store};
+use crate::store::{
+    CATALOGUE, Entry, Expect, Facts, Incoming, Manner, SourceStore, Standing, Store,
+};
 use std::path::Path;
 
 /// The program as the journal names it.
@@ -37,9 +41,14 @@ pub struct Home {
 }
 
 impl Home {
-    /// Opens the configured store: the guard first, then the catalogue.
+    /// Opens the configured store: the guard first, then the catalogue. Waits for nobody.
     pub fn open(config: &StoreConfig, clock: Clock) -> Result<Self> {
-        let store = open_store(config, &clock)?;
+        Self::open_as(config, clock, Manner::default())
+    }
+
+    /// The same, with the lock taken in this manner.
+    pub fn open_as(config: &StoreConfig, clock: Clock, manner: Manner) -> Result<Self> {
+        let store = open_store(config, &clock, manner)?;
         let mode = journal_mode(&store.marker().facts);
         catalogue_is_no_link(&store)?;
         if store.reader().stat(CATALOGUE)?.is_none() && !store.reader().remains()?.is_empty() {
@@ -116,12 +125,13 @@ impl Home {
 /// Downloads that nothing went on with for so long are removed, in days.
 const SWEEP_AFTER_DAYS: u16 = 7;
 
-fn open_store(config: &StoreConfig, clock: &Clock) -> Result<Store> {
+fn open_store(config: &StoreConfig, clock: &Clock, manner: Manner) -> Result<Store> {
     let expect = Expect {
         store_id: config.id.clone(),
         allow_root_fs: config.allow_root_fs,
         min_free: config.min_free,
         clock: clock.clone(),
+        manner,
     };
     Store::open(&config.path, &expect)
 }

@@ -26,6 +26,8 @@ const ROWS: u32 = 256;
 const MARKED: usize = 10_000;
 /// or this long after those before: what is read again after a run that was killed.
 const MARKED_AFTER: Duration = Duration::from_secs(5);
+/// How often it is looked whether somebody waits for the store.
+const LOOK: Duration = Duration::from_millis(500);
 /// So much damage is named and healed in one run: a drive that has more is dying, and is not read to
 /// its end.
 const MOST: usize = 10_000;
@@ -148,27 +150,46 @@ impl Scrub<'_> {
     /// # Errors
     /// Where the drive goes away or the catalogue cannot be read. What was found until then is in `found`.
     pub fn read(&self, ground: &mut Ground<'_>, found: &mut Found) -> Result<()> {
-        let mut round = Round {
-            scrub: self,
-            began: Instant::now(),
-            at: self.clock.now(),
-            found,
-            whole: 0,
-            taken: 0,
-            in_vain: Duration::ZERO,
-            right: Vec::new(),
-            marked: Instant::now(),
-            bad: HashSet::new(),
-        };
-        round.files(ground)?;
-        round.mark(ground)?;
-        if found.interrupted {
-            return Ok(());
+        match Round::new(self, found).files(ground)? {
+            // Who only reads keeps nobody waiting.
+            Pause::Over | Pause::Wanted => self.around(ground, found),
         }
-        self.around(ground, found)
+    }
+
+    /// The same, and between two files the store is left to whoever waits for it. `open` opens it again.
+    ///
+    /// Gives the store back, unless it could not be opened again.
+    pub fn read_in_turn(
+        &self,
+        mut home: Home,
+        open: &dyn Fn() -> Result<Home>,
+        found: &mut Found,
+    ) -> (Option<Home>, Result<()>) {
+        let mut round = Round::new(self, found);
+        loop {
+            match round.files(&mut Ground::Home(&mut home)) {
+                Ok(Pause::Wanted) => {}
+                Ok(Pause::Over) => break,
+                Err(error) => return (Some(home), Err(error)),
+            }
+            let begun = Instant::now();
+            home = match home.make_way(open, self.stop) {
+                Ok(home) => home,
+                Err(error) => return (None, Err(error)),
+            };
+            round.in_vain = round.in_vain.saturating_add(begun.elapsed());
+            if let Err(error) = round.look_again(home.catalogue()) {
+                return (Some(home), Err(error));
+            }
+        }
+        let done = self.around(&Ground::Home(&mut home), found);
+        (Some(home), done)
     }
 
     fn around(&self, ground: &Ground<'_>, found: &mut Found) -> Result<()> {
+        if found.interrupted {
+            return Ok(());
+        }
         let (reader, catalogue) = (ground.reader(), ground.catalogue());
         if self.limits == Limits::default() {
             found.catalogue = catalogue.counters_check()?;
@@ -233,6 +254,14 @@ fn journal(reader: &Reader, source: &SourceName, found: &mut Found) -> Result<()
     Ok(())
 }
 
+/// Why the reading stopped.
+enum Pause {
+    /// It has come to its end.
+    Over,
+    /// Somebody waits for the store.
+    Wanted,
+}
+
 /// The reading of one run.
 struct Round<'r> {
     scrub: &'r Scrub<'r>,
@@ -248,18 +277,43 @@ struct Round<'r> {
     /// Files that are right, and not noted as such yet.
     right: Vec<(SourceName, String)>,
     marked: Instant,
+    /// When it was looked for somebody who waits.
+    looked: Option<Instant>,
     /// Paths that are not: versions may share one.
     bad: HashSet<String>,
 }
 
-impl Round<'_> {
-    fn files(&mut self, ground: &mut Ground<'_>) -> Result<()> {
+impl<'r> Round<'r> {
+    fn new(scrub: &'r Scrub<'r>, found: &'r mut Found) -> Self {
+        Self {
+            scrub,
+            began: Instant::now(),
+            at: scrub.clock.now(),
+            found,
+            whole: 0,
+            taken: 0,
+            in_vain: Duration::ZERO,
+            right: Vec::new(),
+            marked: Instant::now(),
+            looked: None,
+            bad: HashSet::new(),
+        }
+    }
+
+    /// Reads until the end, or until somebody waits for the store; what is right is noted.
+    fn files(&mut self, ground: &mut Ground<'_>) -> Result<Pause> {
+        let pause = self.pages(ground)?;
+        self.mark(ground)?;
+        Ok(pause)
+    }
+
+    fn pages(&mut self, ground: &mut Ground<'_>) -> Result<Pause> {
         let mut after = None;
         loop {
             let rows = ground.catalogue().to_check(after, self.at, ROWS)?;
             let Some(last) = rows.last() else {
                 self.found.complete = true;
-                return Ok(());
+                return Ok(Pause::Over);
             };
             after = Some(last.place);
             let mut seen = HashSet::new();
@@ -274,10 +328,43 @@ impl Round<'_> {
                     continue;
                 }
                 if self.is_over() || !self.file(ground, &row)? {
-                    return Ok(());
+                    return Ok(Pause::Over);
+                }
+                if self.is_wanted(ground)? {
+                    return Ok(Pause::Wanted);
                 }
             }
         }
+    }
+
+    fn is_wanted(&mut self, ground: &Ground<'_>) -> Result<bool> {
+        if self.looked.is_some_and(|at| at.elapsed() < LOOK) {
+            return Ok(false);
+        }
+        self.looked = Some(Instant::now());
+        match ground {
+            Ground::Home(home) => home.is_wanted(),
+            Ground::Alone(..) => Ok(false),
+        }
+    }
+
+    /// Others had the store: what they moved or replaced is read where it is now.
+    fn look_again(&mut self, catalogue: &Catalogue) -> Result<()> {
+        let mut still = Vec::new();
+        for mut one in std::mem::take(&mut self.found.damaged) {
+            match catalogue.still_to_check(&one.version)? {
+                Some(row) => {
+                    one.sums_at = row.sums_at;
+                    one.version = row.version;
+                    still.push(one);
+                }
+                None => {
+                    self.bad.remove(&one.path);
+                }
+            }
+        }
+        self.found.damaged = still;
+        Ok(())
     }
 
     /// Whether what may be taken is.

@@ -41,6 +41,7 @@ mod whole;
 pub use copied::{Copying, Uncopied};
 pub use foreign::{Foreign, Met, Original, Taking, Untaken};
 pub use incoming::{Incoming, Staging};
+pub use lock::{Manner, Waits};
 pub use marker::{Facts, MARKER, Marker};
 pub use medium::{Read, Reading};
 pub use names::{NamingRule, Spelling};
@@ -83,6 +84,8 @@ pub struct Expect {
     pub min_free: u64,
     /// Our clock.
     pub clock: Clock,
+    /// How the lock is taken.
+    pub manner: Manner,
 }
 
 /// The space on the drive, in bytes.
@@ -162,7 +165,8 @@ impl Store {
     }
 
     /// Opens the store in `dir` to write, if it is there, is the expected one, can be written,
-    /// has room, and nobody else writes to it ([`Kind::Locked`] names who does).
+    /// has room, and nobody else writes to it ([`Kind::Locked`] names who does). Whoever gives way is
+    /// waited for, if that is the manner.
     pub fn open(dir: &Path, expect: &Expect) -> Result<Self> {
         let (dir, marker, lock) = guard::open(dir, expect)?;
         Ok(Self {

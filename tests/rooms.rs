@@ -37,7 +37,7 @@ const MAY_USE: [(&str, &str); 30] = [
     ("store", "error object outcome digest"),
     ("catalogue", "error object series"),
     // Where they meet.
-    ("home", "error object config store catalogue"),
+    ("home", "error object outcome config store catalogue"),
     // Work. Never each other; what two of them need moves down.
     (
         "pull",

@@ -12,6 +12,8 @@ mod damage;
 mod heal;
 #[path = "scrub/turns.rs"]
 mod turns;
+#[path = "scrub/way.rs"]
+mod way;
 
 mod support;
 

@@ -54,6 +54,18 @@ impl ToCheck {
     }
 }
 
+fn to_check(row: &rusqlite::Row<'_>) -> rusqlite::Result<ToCheck> {
+    let version = rows::stored(row)?;
+    Ok(ToCheck {
+        place: Place {
+            checked_at: row.get(CHECKED_AT)?,
+            id: version.id,
+        },
+        version,
+        sums_at: rows::maybe_count(row, SUMS_AT)?,
+    })
+}
+
 impl Catalogue {
     /// Up to `limit` versions of all sources that have a file, behind `after`: never checked first, then
     /// those that a clock which was wrong marked with a time after `now`, then least recently.
@@ -104,17 +116,26 @@ impl Catalogue {
              WHERE v.path IS NOT NULL AND {which}
              ORDER BY v.checked_at, v.id LIMIT ?3"
         );
-        self.rows(&sql, params![at, id, limit, now], |row| {
-            let version = rows::stored(row)?;
-            Ok(ToCheck {
-                place: Place {
-                    checked_at: row.get(CHECKED_AT)?,
-                    id: version.id,
-                },
-                version,
-                sums_at: rows::maybe_count(row, SUMS_AT)?,
-            })
-        })
+        self.rows(&sql, params![at, id, limit, now], to_check)
+    }
+
+    /// The version as it is recorded now, where its file still is where it was, with the same bytes.
+    pub fn still_to_check(&self, version: &StoredVersion) -> Result<Option<ToCheck>> {
+        let sql = format!(
+            "SELECT {STORED}, v.checked_at, v.sums_at
+             FROM version AS v INDEXED BY version_path CROSS JOIN source AS s ON s.id = v.source_id
+             WHERE v.source_id = (SELECT id FROM source WHERE name = ?1)
+               AND v.path = substr(?2, length(?1) + 2) AND v.sha256 = ?3 AND v.key = ?4"
+        );
+        let sha256 = version.sha256.map(|sha256| sha256.0);
+        let key = version.key.as_str();
+        let rows = self.rows(
+            &sql,
+            params![version.source, version.path, sha256, key],
+            to_check,
+        )?;
+        let mut rows = rows.into_iter();
+        Ok(rows.find(|row| row.version.identity == version.identity))
     }
 
     /// Notes that the files at these paths (relative to their source's folder) were read and are

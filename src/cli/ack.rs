@@ -1,10 +1,11 @@
 //! `offsite ack`
 
+use super::turn::open_in_turn;
 use super::view::read_config;
 use super::{Context, Exit, written};
 use crate::error::Result;
-use crate::home::Home;
 use crate::object::Clock;
+use crate::outcome::Stop;
 use crate::upkeep::{Acknowledged, acknowledge};
 use std::io::Write as _;
 
@@ -24,7 +25,7 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     let config = read_config(context)?;
-    let mut home = Home::open(&config.store, Clock::System)?;
+    let mut home = open_in_turn(&config.store, &Stop::default())?;
     for id in &args.ids {
         let note = args.note.as_deref();
         let done = acknowledge(&mut home, &Clock::System, id, note, args.accept)?;

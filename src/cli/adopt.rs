@@ -2,6 +2,7 @@
 
 use super::progress::Progress;
 use super::pull::{exit_of, runtime, stoppable};
+use super::turn::open_in_turn;
 use super::view::read_config;
 use super::{Context, Exit, say, written};
 use crate::config::{Config, SourceConfig};
@@ -49,7 +50,7 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
         stop: stoppable()?,
         reporter: Arc::new(Progress::new()),
     };
-    let mut home = Home::open(&config.store, Clock::System)?;
+    let mut home = open_in_turn(&config.store, &night.stop)?;
     let adopt = Adopt {
         folder: Foreign::open(&args.dir, home.store())?,
         take_away: args.take_away,

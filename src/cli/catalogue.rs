@@ -2,11 +2,13 @@
 
 use super::progress::Progress;
 use super::pull::{source_names, stoppable};
+use super::turn::open_in_turn;
 use super::view::{StoreArg, View, read_config, store_config};
 use super::{Context, Exit, written};
 use crate::error::Result;
-use crate::home::{Home, Rebuilding};
+use crate::home::Rebuilding;
 use crate::object::Clock;
+use crate::outcome::Stop;
 use crate::report;
 use crate::store::CATALOGUE;
 use crate::upkeep::{self, RebuildReport};
@@ -95,7 +97,7 @@ fn backup(context: &mut Context, args: BackupArgs) -> Result<Exit> {
         }
         None => {
             let config = store_config(context, args.store)?;
-            let home = Home::open(&config, Clock::System)?;
+            let home = open_in_turn(&config, &Stop::default())?;
             let name = home.copy()?;
             let bytes = home.store().reader().stat(name)?.unwrap_or(0);
             let path = home.store().path().join(name);
@@ -164,7 +166,7 @@ fn check(context: &mut Context, args: CheckArgs) -> Result<Exit> {
     let stop = stoppable()?;
     if args.store.store.is_none() {
         let config = read_config(context)?;
-        let mut home = Home::open(&config.store, Clock::System)?;
+        let mut home = open_in_turn(&config.store, &stop)?;
         for name in source_names(&config) {
             home.shelf_of(&name)?;
         }

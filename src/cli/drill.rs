@@ -2,12 +2,13 @@
 
 use super::progress::Progress;
 use super::pull::stoppable;
+use super::turn::open_in_turn;
 use super::view::{StoreArg, View, has, read_config};
 use super::{Context, Exit, written};
 use crate::catalogue::Catalogue;
 use crate::config::{Config, DrillConfig, glob_set};
 use crate::error::{Error, Kind, Result};
-use crate::home::Home;
+use crate::home::{self, Home};
 use crate::object::{Clock, SourceName};
 use crate::outcome::Stop;
 use crate::report;
@@ -15,7 +16,7 @@ use crate::restore::{Came, Drill, Proof, Rehearsed, Turn, Turns, series_of};
 use crate::watch::sets::missing;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// So many series that turn out to have no files are passed over in a run.
 const PASSED_OVER: usize = 16;
@@ -23,8 +24,6 @@ const PASSED_OVER: usize = 16;
 const MOST: usize = 10_000;
 /// So long another run's end is waited for: a rehearsal of hours is not lost for a pull of minutes.
 const PATIENCE: Duration = Duration::from_secs(3600);
-/// How often it is looked whether it ended.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// Rehearse a restore: bring a backup back to scratch space and let your own command open it
 ///
@@ -196,20 +195,8 @@ impl Work<'_> {
 
     /// The store for ourselves, once no other run has it.
     fn home(&self) -> Result<Home> {
-        let begin = Instant::now();
-        loop {
-            match Home::open(&self.config.store, Clock::System) {
-                Err(error) if error.kind() == Kind::Locked && begin.elapsed() < PATIENCE => {
-                    log::debug!("{error}: waiting");
-                }
-                opened => return opened,
-            }
-            if self.stop.requested() {
-                let what = "interrupted while another run had the store";
-                return Err(Error::new(Kind::Interrupted, what));
-            }
-            std::thread::sleep(LOOK);
-        }
+        let open = || open_in_turn(&self.config.store, self.stop);
+        home::once_free(&open, Some(PATIENCE), self.stop)
     }
 }
 

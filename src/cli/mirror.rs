@@ -2,6 +2,7 @@
 
 use super::progress::Progress;
 use super::pull::stoppable;
+use super::turn::open_in_turn;
 use super::view::{StoreArg, has, open_store};
 use super::{Context, Exit, say, warn, written};
 use crate::config::{Config, StoreConfig};
@@ -54,7 +55,7 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
         id: Some(marker.id),
         min_free: config.map_or(0, |config| config.store.min_free),
     };
-    let mut home = Home::open(&settings, Clock::System)?;
+    let mut home = open_in_turn(&settings, &stop)?;
     if new && !args.json {
         let to = crate::object::printable(&to.display().to_string());
         writeln!(context.out, "{to} is a new mirror").map_err(written)?;

@@ -1,10 +1,11 @@
 //! `offsite prune`
 
+use super::turn::open_in_turn;
 use super::view::store_config;
 use super::{Context, Exit, written};
 use crate::error::{Error, Kind, Result};
-use crate::home::Home;
-use crate::object::{Clock, printable};
+use crate::object::printable;
+use crate::outcome::Stop;
 use crate::report;
 use crate::upkeep::prune_incoming;
 use serde_json::json;
@@ -40,7 +41,7 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     // No room is needed to make room.
     let mut config = store_config(context, args.store)?;
     config.min_free = 0;
-    let mut home = Home::open(&config, Clock::System)?;
+    let mut home = open_in_turn(&config, &Stop::default())?;
     let (out, mut files, mut bytes) = (&mut context.out, 0_u64, 0_u64);
     prune_incoming(&mut home, args.dry_run, &mut |gone| {
         files += 1;

@@ -1,6 +1,7 @@
 //! `offsite pull`
 
 use super::progress::Progress;
+use super::turn::open_in_turn;
 use super::view::{limits, read_config};
 use super::{Context, Exit, say, warn, written};
 use crate::config::{Config, SourceConfig, Timetable};
@@ -110,7 +111,7 @@ struct Run<'c> {
 
 impl Run<'_> {
     fn whole(&mut self, context: &mut Context) -> Result<Exit> {
-        let mut home = Home::open(&self.config.store, Clock::System)?;
+        let mut home = open_in_turn(&self.config.store, &self.night.stop)?;
         self.course.store = Some(home.store().marker().id.clone());
         if let Some(notifier) = &mut self.told {
             notifier.start();

@@ -13,7 +13,7 @@ use crate::object::Clock;
 use crate::outcome::Silent;
 use crate::report;
 use crate::scrub::{Found, Ground, Healer, Limits, OtherStore, Scrub};
-use crate::store::{Reader, Store};
+use crate::store::{Manner, Reader, Store};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -81,7 +81,9 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     };
     let (found, damaged, done) = match open(context, &args)? {
         Opened::Home(home) => {
-            let (found, done) = in_home(&args, config.as_ref(), *home, scrub)?;
+            let store = store_config(context, args.store.store.clone())?;
+            let open = || open_home(&store);
+            let (found, done) = in_home(&args, config.as_ref(), (*home, &open), scrub)?;
             (found, false, done)
         }
         Opened::Alone(alone) => {
@@ -161,7 +163,11 @@ fn open_home(config: &StoreConfig) -> Result<Home> {
         min_free: 0,
         ..config.clone()
     };
-    let mut home = Home::open(&reading, Clock::System)?;
+    let manner = Manner {
+        gives_way: true,
+        ..Manner::default()
+    };
+    let mut home = Home::open_as(&reading, Clock::System, manner)?;
     // Healing does.
     home.keep_free(config.min_free);
     for source in home.store().reader().sources()? {
@@ -176,7 +182,7 @@ type Outcome = (Found, Result<()>);
 fn in_home(
     args: &Args,
     config: Option<&Config>,
-    mut home: Home,
+    (home, open): (Home, &dyn Fn() -> Result<Home>),
     mut scrub: Scrub<'_>,
 ) -> Result<Outcome> {
     scrub.limits = limits(args, scrub.limits, home.catalogue())?;
@@ -200,7 +206,10 @@ fn in_home(
         healers.push(Box::new(Buckets::new(night, &config.sources)));
     }
     let mut found = Found::default();
-    let read = scrub.read(&mut Ground::Home(&mut home), &mut found);
+    let (home, read) = scrub.read_in_turn(home, open, &mut found);
+    let Some(mut home) = home else {
+        return Ok((found, read));
+    };
     let healers = (args.heal && read.is_ok()).then_some(healers);
     let written = scrub.write_down(&mut home, &mut found, healers);
     let closed = home.close();

@@ -5,7 +5,7 @@ use crate::catalogue::{Catalogue, JournalMode};
 use crate::config::StoreConfig;
 use crate::error::Result;
 use crate::object::{Clock, Durable, Fact, Record, SourceName};
-use crate::store::{Salvaged, Store};
+use crate::store::{Manner, Salvaged, Store};
 use std::collections::HashSet;
 
 /// The store, and a catalogue that nobody knows yet. Dropped before [`Rebuilding::publish`], it
@@ -27,7 +27,7 @@ impl Rebuilding {
     /// Opens the configured store, guard and lock as for every run that writes, with an empty
     /// catalogue.
     pub fn open(config: &StoreConfig, clock: Clock) -> Result<Self> {
-        let store = super::open_store(config, &clock)?;
+        let store = super::open_store(config, &clock, Manner::default())?;
         catalogue_is_no_link(&store)?;
         let path = store.fresh_catalogue()?;
         let catalogue = Catalogue::create_or_open(&path, JournalMode::Memory)?;

@@ -104,7 +104,7 @@ impl SourceStore {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Expect, InitOptions, Store};
+    use super::super::{Expect, InitOptions, Manner, Store};
     use super::*;
     use crate::object::{Clock, SourceName};
 
@@ -120,6 +120,7 @@ mod tests {
             allow_root_fs: true,
             min_free: 0,
             clock: Clock::System,
+            manner: Manner::default(),
         };
         Store::open(folder, &expect).unwrap()
     }

@@ -182,7 +182,7 @@ pub(super) fn open(path: &Path, expect: &Expect) -> Result<(Dir, Marker, Lock)> 
     check_root(&dir, expect.allow_root_fs)?;
     check_writable(&dir)?;
     check_room(&dir, 0, expect.min_free)?;
-    let lock = Lock::take(&dir, &expect.clock).map_err(|e| match e.kind() {
+    let lock = Lock::take(&dir, &expect.clock, &expect.manner).map_err(|e| match e.kind() {
         Kind::Locked => e,
         _ => unwritable(path, e),
     })?;
@@ -264,7 +264,7 @@ pub(super) fn check_room(dir: &Dir, bytes: u64, min_free: u64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::super::marker::tests::facts;
-    use super::super::{Reader, Store};
+    use super::super::{Manner, Reader, Store};
     use super::*;
     use crate::object::{Clock, Timestamp};
 
@@ -282,6 +282,7 @@ mod tests {
             allow_root_fs: true,
             min_free: 0,
             clock: Clock::System,
+            manner: Manner::default(),
         }
     }
 

@@ -1,9 +1,14 @@
 //! One writer at a time: a file lock, and a heartbeat for drives where locks do not reach across
 //! computers (NFS and SMB mounts).
+//!
+//! A run that holds it for hours and can stop between two files says in its file that it gives way.
+//! Who wants the lock then asks with a file beside it, and waits.
 
+use super::Reader;
 use super::dir::Dir;
 use crate::error::{Error, Kind, Result};
 use crate::object::{Clock, Timestamp};
+use crate::outcome::Stop;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -16,6 +21,15 @@ use std::time::Duration;
 
 /// The lock's name at the root of the store.
 pub(super) const LOCK: &str = "offsite.lock";
+
+/// There while somebody waits for a lock whose holder gives way.
+const WANTED: &str = "offsite.lock.wanted";
+
+/// How often who waits looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// So often for somebody who is not named.
+const LOOKS: u32 = 20;
 
 /// More than any holder takes (bytes).
 const LONGEST: u64 = 64 << 10;
@@ -34,10 +48,31 @@ struct Holder {
     pid: u32,
     since: Timestamp,
     beat: Timestamp,
+    /// Whether it lets go for who asks.
+    #[serde(default)]
+    gives_way: bool,
+}
+
+/// How the lock is taken.
+#[derive(Clone, Debug, Default)]
+pub struct Manner {
+    /// Whether whoever asks gets it for a while.
+    pub gives_way: bool,
+    /// Whether to wait for a holder that gives way.
+    pub waits: Option<Waits>,
+}
+
+/// How a holder is waited for that gives way.
+#[derive(Clone, Debug)]
+pub struct Waits {
+    /// Until when.
+    pub stop: Stop,
+    /// Hears once who is waited for.
+    pub told: fn(&Error),
 }
 
 impl Holder {
-    fn me(now: Timestamp) -> Self {
+    fn me(now: Timestamp, gives_way: bool) -> Self {
         let host = rustix::system::uname()
             .nodename()
             .to_string_lossy()
@@ -49,6 +84,7 @@ impl Holder {
             pid: std::process::id(),
             since: now,
             beat: now,
+            gives_way,
         }
     }
 
@@ -83,14 +119,48 @@ pub(super) struct Lock {
 
 impl Lock {
     /// Takes the lock, or says who holds it.
-    pub(super) fn take(dir: &Dir, clock: &Clock) -> Result<Self> {
+    pub(super) fn take(dir: &Dir, clock: &Clock, manner: &Manner) -> Result<Self> {
+        let (mut asked, mut unknown) = (false, 0);
+        let taken = loop {
+            let holder = match Self::attempt(dir, clock, manner.gives_way) {
+                Ok(Attempt::Taken(lock)) => break Ok(lock),
+                Ok(Attempt::Held(holder)) => holder,
+                Err(error) => break Err(error),
+            };
+            // Between getting it and saying so, and between emptying the file and letting go, nobody
+            // is named.
+            unknown = if holder.is_some() { 0 } else { unknown + 1 };
+            let gives_way = holder.as_ref().map_or(unknown < LOOKS, |h| h.gives_way);
+            let who = locked(dir, holder);
+            let waits = manner
+                .waits
+                .as_ref()
+                .filter(|waits| !waits.stop.requested());
+            let Some(waits) = waits.filter(|_| gives_way) else {
+                break Err(who);
+            };
+            if let Err(error) = dir.create(WANTED) {
+                break Err(error);
+            }
+            if !std::mem::replace(&mut asked, true) {
+                (waits.told)(&who);
+            }
+            std::thread::sleep(LOOK);
+        };
+        if asked || taken.is_ok() {
+            dir.unlink(WANTED)?;
+        }
+        taken
+    }
+
+    fn attempt(dir: &Dir, clock: &Clock, gives_way: bool) -> Result<Attempt> {
         let file = dir.update(LOCK)?;
         let fail = |e: std::io::Error| Error::io("lock", dir.path().join(LOCK), e);
         let there = Holder::read(&file).map_err(fail)?;
-        let me = Holder::me(clock.now());
+        let me = Holder::me(clock.now(), gives_way);
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(locked(dir, there)),
+            Err(Errno::WOULDBLOCK) => return Ok(Attempt::Held(there)),
             // No locks on this mount: the heartbeat alone has to do.
             Err(Errno::OPNOTSUPP | Errno::NOLCK | Errno::NOSYS | Errno::INVAL) => {
                 log::debug!("{}: no file locks here", dir.path().display());
@@ -101,7 +171,7 @@ impl Lock {
             .as_ref()
             .is_some_and(|holder| holder.holds_against(&me))
         {
-            return Err(locked(dir, there));
+            return Ok(Attempt::Held(there));
         }
         me.write(&file).map_err(fail)?;
         let (stop, stopped) = channel();
@@ -111,11 +181,25 @@ impl Lock {
             .name("heartbeat".into())
             .spawn(move || beat(me, &theirs, &clock, &stopped))
             .map_err(fail)?;
-        Ok(Self {
+        Ok(Attempt::Taken(Self {
             file,
             stop: Some(stop),
             beating: Some(beating),
-        })
+        }))
+    }
+}
+
+/// What an attempt to get the lock came to.
+enum Attempt {
+    Taken(Lock),
+    /// By whom, where the file says so.
+    Held(Option<Holder>),
+}
+
+impl Reader {
+    /// Whether somebody waits for the lock of this store, and its holder said that it gives way.
+    pub fn is_wanted(&self) -> Result<bool> {
+        Ok(self.dir.stat(WANTED)?.is_some())
     }
 }
 
@@ -167,25 +251,83 @@ mod tests {
         Clock::standing_at(Timestamp::from_second(second).unwrap())
     }
 
+    fn take(dir: &Dir, second: i64) -> Result<Lock> {
+        Lock::take(dir, &at(second), &Manner::default())
+    }
+
+    fn me(second: i64) -> Holder {
+        Holder::me(Timestamp::from_second(second).unwrap(), false)
+    }
+
     #[test]
     fn a_second_writer_is_told_who_holds_the_lock_and_gets_it_afterwards() {
         let temp = tempfile::tempdir().unwrap();
         let dir = Dir::open(temp.path()).unwrap();
-        let lock = Lock::take(&dir, &at(0)).unwrap();
-        let error = Lock::take(&dir, &at(10_000)).unwrap_err();
+        let lock = take(&dir, 0).unwrap();
+        let error = take(&dir, 10_000).unwrap_err();
         assert_eq!(error.kind(), Kind::Locked);
         let pid = std::process::id().to_string();
         assert!(error.to_string().contains(&pid), "{error}");
         drop(lock);
         assert_eq!(dir.bytes(LOCK).unwrap(), Some(0));
-        Lock::take(&dir, &at(1)).unwrap();
+        take(&dir, 1).unwrap();
+    }
+
+    /// Who asks gets it as soon as it is let go; who wishes to wait no longer is told who has it.
+    #[test]
+    fn a_holder_that_gives_way_is_asked_and_waited_for() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = Dir::open(temp.path()).unwrap();
+        let giving = Manner {
+            gives_way: true,
+            waits: None,
+        };
+        let held = Lock::take(&dir, &at(0), &giving).unwrap();
+        take(&dir, 1).unwrap_err();
+        assert!(dir.stat(WANTED).unwrap().is_none());
+        let stop = Stop::default();
+        let waiting = Manner {
+            gives_way: false,
+            waits: Some(Waits {
+                stop: stop.clone(),
+                told: |who| assert!(who.to_string().contains("in use by")),
+            }),
+        };
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| Lock::take(&dir, &at(1), &waiting));
+            while dir.stat(WANTED).unwrap().is_none() {
+                std::thread::sleep(LOOK);
+            }
+            drop(held);
+            drop(waits.join().unwrap().unwrap());
+            assert!(dir.stat(WANTED).unwrap().is_none());
+            let _held = Lock::take(&dir, &at(2), &giving).unwrap();
+            let waits = scope.spawn(|| Lock::take(&dir, &at(3), &waiting));
+            while dir.stat(WANTED).unwrap().is_none() {
+                std::thread::sleep(LOOK);
+            }
+            stop.request();
+            let error = waits.join().unwrap().unwrap_err();
+            assert_eq!(error.kind(), Kind::Locked);
+            assert!(dir.stat(WANTED).unwrap().is_none());
+        });
+    }
+
+    /// Also of a run that was killed while it waited.
+    #[test]
+    fn who_takes_the_lock_takes_old_requests_away() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = Dir::open(temp.path()).unwrap();
+        dir.create(WANTED).unwrap();
+        let _held = take(&dir, 0).unwrap();
+        assert!(dir.stat(WANTED).unwrap().is_none());
     }
 
     #[test]
     fn what_a_power_cut_left_in_the_locks_file_locks_nobody_out() {
         let temp = tempfile::tempdir().unwrap();
         let dir = Dir::open(temp.path()).unwrap();
-        let holder = Holder::me(Timestamp::from_second(1_000).unwrap());
+        let holder = me(1_000);
         let whole = serde_json::to_vec(&holder).unwrap();
         for left in [
             b"\xff\xfe\x80 what stood there before".to_vec(),
@@ -195,7 +337,7 @@ mod tests {
             vec![b'{'; 1 << 20],
         ] {
             std::fs::write(temp.path().join(LOCK), &left).unwrap();
-            drop(Lock::take(&dir, &at(1_001)).unwrap());
+            drop(take(&dir, 1_001).unwrap());
             assert_eq!(dir.bytes(LOCK).unwrap(), Some(0));
         }
     }
@@ -204,17 +346,17 @@ mod tests {
     fn another_computers_heartbeat_counts_for_two_minutes() {
         let temp = tempfile::tempdir().unwrap();
         let dir = Dir::open(temp.path()).unwrap();
-        let mut other = Holder::me(Timestamp::from_second(1_000).unwrap());
+        let mut other = me(1_000);
         other.host = "other-pi".into();
         other.machine = "another machine".into();
         let write = |holder: &Holder| holder.write(&dir.update(LOCK).unwrap()).unwrap();
         write(&other);
-        let error = Lock::take(&dir, &at(1_119)).unwrap_err();
+        let error = take(&dir, 1_119).unwrap_err();
         assert_eq!(error.kind(), Kind::Locked);
         assert!(error.to_string().contains("other-pi"), "{error}");
-        drop(Lock::take(&dir, &at(1_120)).unwrap());
+        drop(take(&dir, 1_120).unwrap());
         // Our own computer's lock is free once the kernel says so.
-        write(&Holder::me(Timestamp::from_second(1_000).unwrap()));
-        Lock::take(&dir, &at(1_001)).unwrap();
+        write(&me(1_000));
+        take(&dir, 1_001).unwrap();
     }
 }

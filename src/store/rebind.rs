@@ -1,6 +1,6 @@
 //! A store on another drive: a clone, or one that was mounted elsewhere.
 
-use super::lock::Lock;
+use super::lock::{Lock, Manner};
 use super::marker::Marker;
 use super::names::NamingRule;
 use super::{InitOptions, Reader, Store, guard, mounts, probe};
@@ -18,7 +18,8 @@ impl Store {
         let (held, mut marker) = guard::marked(dir)?;
         guard::check_place(&held, options.allow_root_fs)?;
         probe::refuse_fat(&mounts::of(&held)?, dir)?;
-        let _lock = Lock::take(&held, &Clock::standing_at(options.now))?;
+        let clock = Clock::standing_at(options.now);
+        let _lock = Lock::take(&held, &clock, &Manner::default())?;
         let facts = probe::facts(&held, options.probe_sqlite)?;
         let other = Marker {
             naming: probe::naming(&facts),

@@ -44,6 +44,7 @@ impl World {
             allow_root_fs: true,
             min_free: 0,
             clock: self.clock.clone(),
+            manner: Manner::default(),
         };
         Store::open(self.temp.path(), &expect).unwrap()
     }

@@ -431,12 +431,17 @@ impl Nights {
 
     /// `offsite -c CONFIG args…`, the program itself, with the key of the bucket, to its end.
     pub fn configured(&self, args: &[&str]) -> Output {
+        self.running(args).finish()
+    }
+
+    /// The same, just begun.
+    pub fn running(&self, args: &[&str]) -> Running {
         let config = self.folder().join("offsite.toml");
         std::fs::write(&config, self.config(&self.store.path)).unwrap();
         let mut command = Command::new(program());
         command.arg("-c").arg(&config).args(args);
         self.with_keys(&mut command);
-        Running::spawn(command).finish()
+        Running::spawn(command)
     }
 
     /// `offsite args… --store STORE`, the program itself, to its end.
