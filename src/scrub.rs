@@ -96,6 +96,8 @@ pub struct Found {
     pub interrupted: bool,
     /// Whether so much is damaged that the rest was not read.
     pub given_up: bool,
+    /// Whether the owner has acknowledged what was said of all of the damage.
+    pub acknowledged: bool,
     /// What was read of each source, in files and bytes.
     by_source: Vec<(String, u64, u64)>,
 }

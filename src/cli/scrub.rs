@@ -27,7 +27,8 @@ const PART: u64 = 30;
 /// where this one ended. What is read is read from the drive, not from memory. Said are: files that have
 /// rotted, are cut short, missing, or changed by hand; files that nothing vouches for; journals that
 /// are not what was written; lines of SHA256SUMS that are wrong. Exit 0: what was read is whole; 7: some
-/// of it is not; 3: interrupted, or files that nobody knows.
+/// of it is not; 3: all of that you have acknowledged (`offsite ack`); or interrupted, or files that
+/// nobody knows. Between two files, other commands have the store in turn.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Read so many bytes that are right, and the file that reaches it to its end: "20GiB" [default: a
@@ -110,12 +111,12 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
 }
 
 fn exit_of(found: &Found) -> Exit {
-    let whole = match found.unhealed()
-        + found.journals.len()
-        + found.catalogue.len()
-        + found.unread.len()
-    {
+    let damaged = found.unhealed() + found.journals.len() + found.unread.len();
+    let known = found.acknowledged && found.catalogue.is_empty();
+    let whole = match damaged + found.catalogue.len() {
         0 => Exit::Ok,
+        // The alarm was heard: what nobody can heal does not ring it every night.
+        _ if known => Exit::Partial,
         _ => Exit::Damaged,
     };
     match found.interrupted || found.given_up || found.unknown > 0 {

@@ -7,6 +7,9 @@ use crate::object::{
 };
 use crate::store::Entry;
 
+/// The finding about a journal that is not what was written.
+pub const JOURNAL_BROKEN: &str = "journal-broken";
+
 /// Entries of a group.
 const ENTRIES: usize = 1000;
 
@@ -142,6 +145,6 @@ impl<'c> Diary<'c> {
             evidence,
             next: "a failing drive, or somebody changed it: look at the drive's health (smartctl), and compare `offsite log --verify --head H` with a head that you were told. Files that only doubtful lines speak of were read and are what they say".to_owned(),
         };
-        self.finding_once(shelf, "journal-broken", Severity::Alarm, advice)
+        self.finding_once(shelf, JOURNAL_BROKEN, Severity::Alarm, advice)
     }
 }

@@ -96,8 +96,12 @@ fn sum(out: &mut dyn Write, found: &Found) -> io::Result<()> {
     let damaged =
         found.unhealed() + found.journals.len() + found.catalogue.len() + found.unread.len();
     let healed = found.damaged.len() - found.unhealed();
+    let bad = match found.acknowledged {
+        true => "damaged, which you have acknowledged",
+        false => "damaged",
+    };
     for (count, what) in [
-        (damaged as u64, "damaged"),
+        (damaged as u64, bad),
         (healed as u64, "healed"),
         (found.unknown, "unknown"),
     ] {
@@ -130,6 +134,7 @@ pub fn scrubbed_json(found: &Found) -> Value {
         "unknown": found.strangers.iter().map(|(_, s)| named(s)).collect::<Vec<_>>(),
         "unknown_files": found.unknown,
         "notes": found.notes.iter().map(named).collect::<Vec<_>>(),
+        "acknowledged": found.acknowledged,
         "complete": found.complete,
         "interrupted": found.interrupted,
         "given_up": found.given_up,

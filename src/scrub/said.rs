@@ -2,8 +2,9 @@
 
 use super::heal::heal;
 use super::{Damaged, Fault, Found, Healer, Scrub};
+use crate::catalogue::Catalogue;
 use crate::error::Result;
-use crate::home::{Diary, Home, Shelf};
+use crate::home::{Diary, Home, JOURNAL_BROKEN, Shelf};
 use crate::object::{Advice, Fact, Scrubbed, Severity, SourceName, Timestamp, printable};
 use std::collections::BTreeSet;
 
@@ -52,6 +53,7 @@ impl Scrub<'_> {
             let closed = told.and_then(|()| diary.close(&mut shelf, ended));
             done = done.and(closed);
         }
+        found.acknowledged = done.is_ok() && is_acknowledged(home.catalogue(), found)?;
         done
     }
 
@@ -69,6 +71,23 @@ impl Scrub<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the owner has acknowledged all that was said of what is wrong: each such thing is said
+/// when it is found, or was before.
+fn is_acknowledged(catalogue: &Catalogue, found: &Found) -> Result<bool> {
+    let mut wrong = BTreeSet::new();
+    let still = found.damaged.iter().filter(|one| one.healed.is_none());
+    for one in still {
+        wrong.insert(SourceName::new(one.version.source.as_str())?);
+    }
+    let around = found.journals.iter().chain(&found.unread);
+    wrong.extend(around.map(|(source, _)| source.clone()));
+    let open = catalogue.findings(true)?;
+    Ok(!open.iter().any(|row| {
+        wrong.contains(&row.source)
+            && [ROT, LINES, MEDIUM, JOURNAL_BROKEN].contains(&row.finding.kind.as_str())
+    }))
 }
 
 /// The sources that there is something to write of.

@@ -112,8 +112,19 @@ fn damage_that_comes_back_alarms_again() {
     nights.offsite(&["scrub", "--all"]).exits(7);
     let first = nights.open()[0].finding.id.clone();
     nights.ack(&first, false).unwrap();
-    nights.offsite(&["scrub", "--all"]).exits(7);
+    let known = "; 1 damaged, which you have acknowledged";
+    for args in [["scrub", "--all"], ["scrub", "--budget=1B"]] {
+        nights.offsite(&args).exits(3).says(&[known]);
+    }
     assert!(nights.open_alarms().is_empty());
+    let other = nights.file_of("daily.age", "first.");
+    rots(&other, &flip);
+    let told = nights.offsite(&["scrub", "--all"]).exits(7);
+    assert!(told.stdout.contains("; 2 damaged;"), "{}", told.stdout);
+    assert_eq!(nights.open_alarms(), ["rot"]);
+    let second = nights.open()[0].finding.id.clone();
+    nights.ack(&second, false).unwrap();
+    rots(&other, &flip);
     fs::write(&file, "third!").unwrap();
     nights.offsite(&["scrub", "--all"]).exits(0);
     fs::remove_file(&file).unwrap();
