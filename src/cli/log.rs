@@ -30,7 +30,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
-    let view = View::open(context, &args.store)?;
+    let view = View::open_to_find(context, &args.store)?;
     let out = &mut context.out;
     if args.verify {
         return verify(context, &view, &args);

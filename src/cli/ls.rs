@@ -33,7 +33,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
-    let view = View::open(context, &args.store)?;
+    let view = View::open_to_find(context, &args.store)?;
     view.has(args.source.as_ref())?;
     let patterns = glob_set(&args.patterns)?;
     let query = Query {

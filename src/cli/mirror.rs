@@ -3,7 +3,7 @@
 use super::progress::Progress;
 use super::pull::stoppable;
 use super::turn::open_in_turn;
-use super::view::{StoreArg, has, open_store};
+use super::view::{StoreArg, doubt, has, open_store};
 use super::{Context, Exit, say, warn, written};
 use crate::config::{Config, StoreConfig};
 use crate::error::{Error, Kind, Result};
@@ -60,10 +60,7 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
         let to = crate::object::printable(&to.display().to_string());
         writeln!(context.out, "{to} is a new mirror").map_err(written)?;
     }
-    let lone = home::catalogue_of(&first, &mut |why| {
-        let why = crate::object::printable(why);
-        let _ = writeln!(std::io::stderr(), "warning: {why}");
-    })?;
+    let lone = home::catalogue_of(&first, &mut doubt)?;
     let catalogue = lone.catalogue;
     if let Some(source) = &args.source {
         has(&catalogue, source)?;

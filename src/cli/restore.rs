@@ -2,7 +2,7 @@
 
 use super::progress::Progress;
 use super::pull::stoppable;
-use super::view::{StoreArg, has, open_store, parse_at};
+use super::view::{StoreArg, doubt, has, open_store, parse_at};
 use super::{Context, Exit, warn, written};
 use crate::catalogue::Catalogue;
 use crate::config::glob_set;
@@ -63,27 +63,20 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     let (reader, config) = open_store(context, &args.store)?;
-    let mut instead = |why: &str| {
-        let _ = writeln!(
-            std::io::stderr(),
-            "warning: {}",
-            crate::object::printable(why)
-        );
-    };
     let mirror = match (&args.mirror, config.and_then(|config| config.mirror_to)) {
-        (Some(dir), _) => Some(mirror_at(dir, &mut instead)?),
+        (Some(dir), _) => Some(mirror_at(dir, &mut doubt)?),
         // One that is not plugged in is missed only where something is damaged.
         (None, Some(dir)) => mirror_at(&dir, &mut |_| ()).ok(),
         (None, None) => None,
     };
     let mirror = mirror.as_ref();
     let stop = stoppable()?;
-    let lone = home::catalogue_of(&reader, &mut instead)?;
+    let lone = home::catalogue_of(&reader, &mut doubt)?;
     let came_to = Work::of((&reader, &lone.catalogue), mirror, &args, &stop);
     match came_to.and_then(|work| work.whole(context)) {
         // It was found out while it was read.
         Err(error) if error.kind() == Kind::Damaged => {
-            instead(&format!("{error}: {}", home::INSTEAD));
+            doubt(&format!("{error}: {}", home::INSTEAD));
             let lone = home::from_journals(&reader)?;
             let work = Work::of((&reader, &lone.catalogue), mirror, &args, &stop)?;
             let exit = work.whole(context)?;

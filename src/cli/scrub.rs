@@ -2,7 +2,7 @@
 
 use super::progress::Progress;
 use super::pull::{runtime, stoppable};
-use super::view::{StoreArg, open_store, read_config, store_config};
+use super::view::{StoreArg, doubt, open_store, read_config, store_config};
 use super::{Context, Exit, say, warn, written};
 use crate::catalogue::Catalogue;
 use crate::config::{Config, LimitsConfig, StoreConfig, parse_duration, parse_size};
@@ -14,7 +14,6 @@ use crate::outcome::Silent;
 use crate::report;
 use crate::scrub::{Found, Ground, Healer, Limits, OtherStore, Scrub};
 use crate::store::{Manner, Reader, Store};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -150,7 +149,7 @@ fn open(context: &Context, args: &Args) -> Result<Opened> {
     };
     let (reader, _) = open_store(context, &args.store)?;
     warn("nothing is noted of what this scrub reads", &why);
-    let catalogue = home::catalogue_of(&reader, &mut told)?.catalogue;
+    let catalogue = home::catalogue_of(&reader, &mut doubt)?.catalogue;
     Ok(Opened::Alone(Alone {
         damaged: why.kind() == Kind::Damaged,
         catalogue: Box::new(catalogue),
@@ -277,20 +276,11 @@ fn other<'s>(dir: &Path, own: &Store, scrub: &Scrub<'s>) -> Result<OtherStore<'s
             .hint("name a mirror of it, or the store that this is a mirror of"));
     }
     Ok(OtherStore {
-        catalogue: home::catalogue_of(&reader, &mut told)?.catalogue,
+        catalogue: home::catalogue_of(&reader, &mut doubt)?.catalogue,
         reader,
         stop: scrub.stop,
         reporter: scrub.reporter,
     })
-}
-
-/// What is read in the place of a catalogue.
-fn told(why: &str) {
-    let _ = writeln!(
-        std::io::stderr(),
-        "warning: {}",
-        crate::object::printable(why)
-    );
 }
 
 /// Everybody else comes first, on the processor and on the drive: a process without an I/O priority of

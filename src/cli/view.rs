@@ -1,13 +1,15 @@
 //! What the reading commands share: where the configuration and the store are, opened to read.
 
-use super::Context;
+use super::{Context, warn};
 use crate::catalogue::Catalogue;
 use crate::config::{Config, StoreConfig};
 use crate::error::{Error, Kind, Result};
+use crate::home::{INSTEAD, from_journals};
 use crate::object::{SourceName, Timestamp};
 use crate::store::{Reader, Store};
 use crate::watch::Limits;
 use jiff::SignedDuration;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// The option that every reading command takes.
@@ -31,6 +33,24 @@ impl View {
         Ok(Self {
             catalogue: Catalogue::open_read(&reader.catalogue_path())?,
             reader,
+            config,
+        })
+    }
+
+    /// The same, to say what there is to restore: of a store that the owner named, without its catalogue too.
+    pub(super) fn open_to_find(context: &Context, store: &StoreArg) -> Result<Self> {
+        let (reader, config) = open_store(context, store)?;
+        let opened = Catalogue::open_read(&reader.catalogue_path());
+        let catalogue = match opened {
+            Err(error) if error.kind() == Kind::Damaged && config.is_none() => {
+                warn(INSTEAD, &error);
+                from_journals(&reader)?.catalogue
+            }
+            opened => opened?,
+        };
+        Ok(Self {
+            reader,
+            catalogue,
             config,
         })
     }
@@ -65,6 +85,12 @@ pub(super) fn open_store(context: &Context, store: &StoreArg) -> Result<(Reader,
             .hint("is the right drive plugged in? A clone or a replacement: `offsite init --rebind`. `--store DIR` reads any store as it is"));
     }
     Ok((reader, config))
+}
+
+/// Says what is read in the place of a catalogue, and why.
+pub(super) fn doubt(why: &str) {
+    let why = crate::object::printable(why);
+    let _ = writeln!(std::io::stderr(), "warning: {why}");
 }
 
 /// Whether the catalogue knows the source.

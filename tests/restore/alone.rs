@@ -32,12 +32,19 @@ impl Plugged {
     }
 
     /// With nothing but the drive: no home, no configuration, no key.
-    fn restore(&self, to: &str, args: &[&str]) -> Output {
+    fn offsite(&self, args: &[&str]) -> Output {
         let mut command = Command::new(program());
-        command.arg("restore").args(args);
-        command.arg("--to").arg(folder(&self.nights, to));
-        command.arg("--store").arg(&self.nights.store.path);
+        command
+            .args(args)
+            .arg("--store")
+            .arg(&self.nights.store.path);
         Running::spawn(self.space.inside(&command)).finish()
+    }
+
+    fn restore(&self, to: &str, args: &[&str]) -> Output {
+        let to = folder(&self.nights, to);
+        let fixed = ["restore", "--to", to.to_str().unwrap()];
+        self.offsite(&[&fixed, args].concat())
     }
 
     #[track_caller]
@@ -83,6 +90,21 @@ fn so_does_one_without_its_catalogue() {
             }
         }
     });
+    // What there is to give back is found there, too.
+    let third = sha256(b"third").to_string();
+    for (args, words) in [
+        (["ls", "--versions"].as_slice(), ["daily.age", "../out"]),
+        (&["show", "daily.age"], ["daily.age", &third]),
+        (&["log"], ["www", "pull"]),
+    ] {
+        let told = plugged.offsite(args).exits(0).says(&words);
+        assert!(
+            told.stderr.contains("reading the journals instead"),
+            "{}",
+            told.stderr
+        );
+    }
+    plugged.offsite(&["status"]).exits(7);
     plugged.gives_it_all_back();
 }
 
