@@ -106,6 +106,10 @@ impl Copy<'_> {
                 return Ok(whole);
             }
         }
+        // What was not read to its end is not known to be bad.
+        if self.stop.requested() {
+            why = "interrupted".to_owned();
+        }
         Err(Unhealed::Without(why))
     }
 

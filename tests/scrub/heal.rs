@@ -4,6 +4,10 @@ use crate::support::Nights;
 use crate::support::nights::sha256;
 use crate::{checked, flip, rots};
 use offsite::demo::bucket::{Checksum, PutOptions, Versioning};
+use offsite::home::Home;
+use offsite::object::Clock;
+use offsite::outcome::{Silent, Stop};
+use offsite::scrub::{Healer as _, OtherStore, Unhealed};
 use std::fs;
 
 /// What lies in `quarantine/` and `incoming/`.
@@ -236,4 +240,27 @@ fn without_a_key_the_owner_is_told_why() {
         .configured(&["scrub", "--all", "--heal"])
         .exits(7)
         .says(&["-> not healed: the bucket: "]);
+}
+
+/// What was not read to its end is not called bad.
+#[test]
+fn a_copy_that_was_interrupted_is_called_so() {
+    let nights = checked();
+    let (version, bytes) = (nights.versions("daily.age").remove(0), b"third!");
+    let stop = Stop::default();
+    let other = || OtherStore {
+        reader: nights.reader(),
+        catalogue: nights.catalogue(),
+        stop: &stop,
+        reporter: &Silent,
+    };
+    let mut home = Home::open(&nights.store, Clock::System).unwrap();
+    let shelf = home.shelf_of(&nights.source.name).unwrap();
+    let mut bring = || other().bring(&shelf, &version, sha256(bytes));
+    bring().unwrap();
+    stop.request();
+    let Err(Unhealed::Without(why)) = bring() else {
+        panic!("it was not interrupted");
+    };
+    assert_eq!(why, "interrupted");
 }
