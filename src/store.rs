@@ -43,7 +43,7 @@ pub use foreign::{Foreign, Met, Original, Taking, Untaken};
 pub use incoming::{Incoming, Staging};
 pub use lock::{Manner, Waits};
 pub use marker::{Facts, MARKER, Marker};
-pub use medium::{Read, Reading};
+pub use medium::{Ahead, Read, Reading};
 pub use names::{NamingRule, Spelling};
 pub use place::{Entry, Held, Placed, SourceStore, Standing};
 pub use reader::{Area, Break, ChainReport, Lies, Reader};

@@ -15,6 +15,9 @@ use std::os::unix::fs::MetadataExt as _;
 /// What was read is given back to the kernel by so much: others' files stay in memory.
 const GIVEN_BACK: u64 = 8 << 20;
 
+/// So much of a file is brought before it is read.
+const BEGINNING: u64 = 1 << 20;
+
 /// What a file was when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
@@ -43,9 +46,27 @@ pub enum Read {
     Ended,
 }
 
+/// A file that the drive was told to bring, while others are read.
+#[derive(Debug)]
+pub struct Ahead(File);
+
 impl Reader {
-    /// Reads the file at `path` from the medium; `each` hears of every piece's length and says
-    /// whether to go on.
+    /// Has the drive bring the beginning of the file at `path`, which is to be read soon. Small files would
+    /// else be waited for one by one. None where that cannot be: whoever reads it says why.
+    pub fn ahead(&self, path: &str) -> Option<Ahead> {
+        let ahead = self.open_forgotten(path).ok()?;
+        fadvise(&ahead.0, 0, NonZeroU64::new(BEGINNING), Advice::WillNeed).ok()?;
+        Some(ahead)
+    }
+
+    fn open_forgotten(&self, path: &str) -> Result<Ahead> {
+        let file = self.open(path)?;
+        forget(&file, 0, None);
+        Ok(Ahead(file))
+    }
+
+    /// Reads the file at `path` from the medium, where it may be on its way already (`ahead`); `each`
+    /// hears of every piece's length and says whether to go on.
     ///
     /// The pages that the kernel has of the file are dropped first (posix_fadvise(2),
     /// `POSIX_FADV_DONTNEED`); what keeps them elsewhere (the other end of NFS or SMB, a file system in a
@@ -53,11 +74,16 @@ impl Reader {
     ///
     /// # Errors
     /// [`Kind::Store`] where the drive went away.
-    pub fn read_medium(&self, path: &str, each: &mut dyn FnMut(u64) -> bool) -> Result<Read> {
+    pub fn read_medium(
+        &self,
+        path: &str,
+        ahead: Option<Ahead>,
+        each: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Read> {
         let read = match self.stat(path) {
             Ok(None) => Read::Missing,
-            Ok(Some(_)) => match self.open(path) {
-                Ok(file) => pour(&file, each),
+            Ok(Some(_)) => match ahead.map_or_else(|| self.open_forgotten(path), Ok) {
+                Ok(Ahead(file)) => on(&file, each),
                 Err(error) => Read::Failed(words(&error)),
             },
             // What stands there is said in our own words; what the system says is its failure to look.
@@ -88,9 +114,14 @@ impl Reader {
 
 /// Reads the file from the medium to its end.
 pub(super) fn pour(file: &File, each: &mut dyn FnMut(u64) -> bool) -> Read {
+    forget(file, 0, None);
+    on(file, each)
+}
+
+/// The same with a file of which the kernel holds nothing but what it brought for us.
+fn on(file: &File, each: &mut dyn FnMut(u64) -> bool) -> Read {
     let (mut read, mut given_back) = (0, 0);
     let mut ended = false;
-    forget(file, 0, None);
     // Twice the usual read-ahead.
     let _ = fadvise(file, 0, None, Advice::Sequential);
     let hashed = hash::pour(file, &mut |piece| {
