@@ -14,7 +14,7 @@ mod spelling;
 mod strangers;
 mod way;
 
-pub use diary::{Diary, JOURNAL_BROKEN};
+pub use diary::Diary;
 pub use lone::{INSTEAD, Lone, catalogue_of, from_journals};
 pub use places::places_of;
 pub use rebuild::{Rebuilding, Replayed};

@@ -1,6 +1,7 @@
 //! The nouns handed between rooms: keys, versions, what we hold, what the bucket shows, and the
 //! records that the journal keeps and the catalogue applies. No I/O here.
 
+mod care;
 mod change;
 mod expiry;
 mod key;
@@ -9,6 +10,7 @@ mod lock;
 mod record;
 mod version;
 
+pub use care::Care;
 pub use change::{Change, Known, Why};
 pub use expiry::{After, Expires, Expiry, newly_expiring};
 pub use key::{ObjectKey, SourceName, deceives, printable};

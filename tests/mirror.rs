@@ -8,6 +8,8 @@
 
 #[path = "mirror/alike.rs"]
 mod alike;
+#[path = "mirror/care.rs"]
+mod care;
 #[path = "mirror/damage.rs"]
 mod damage;
 #[path = "mirror/drives.rs"]

@@ -3,12 +3,9 @@
 use super::{PROGRAM, Shelf};
 use crate::error::Result;
 use crate::object::{
-    Advice, Clock, Fact, FindingRecord, RunCounts, RunEnd, RunStart, Severity, Timestamp,
+    Advice, Care, Clock, Fact, FindingRecord, RunCounts, RunEnd, RunStart, Severity, Timestamp,
 };
 use crate::store::Entry;
-
-/// The finding about a journal that is not what was written.
-pub const JOURNAL_BROKEN: &str = "journal-broken";
 
 /// Entries of a group.
 const ENTRIES: usize = 1000;
@@ -89,7 +86,7 @@ impl<'c> Diary<'c> {
     pub fn finding(
         &mut self,
         shelf: &mut Shelf<'_>,
-        kind: &str,
+        kind: Care,
         severity: Severity,
         advice: Advice,
     ) -> Result<()> {
@@ -98,7 +95,7 @@ impl<'c> Diary<'c> {
         let number = shelf.catalogue().next_finding_number(shelf.name())?;
         let finding = FindingRecord {
             id: format!("{}-{number}", shelf.name()),
-            kind: kind.to_owned(),
+            kind: kind.to_string(),
             severity,
             key: None,
             identity: None,
@@ -113,7 +110,7 @@ impl<'c> Diary<'c> {
     pub fn finding_once(
         &mut self,
         shelf: &mut Shelf<'_>,
-        kind: &str,
+        kind: Care,
         severity: Severity,
         advice: Advice,
     ) -> Result<()> {
@@ -124,14 +121,14 @@ impl<'c> Diary<'c> {
     pub fn finding_since(
         &mut self,
         shelf: &mut Shelf<'_>,
-        kind: &str,
+        kind: Care,
         severity: Severity,
         advice: Advice,
         since: Timestamp,
     ) -> Result<()> {
         match shelf
             .catalogue()
-            .was_said(shelf.name(), kind, &advice.evidence, since)?
+            .was_said(shelf.name(), kind.as_str(), &advice.evidence, since)?
         {
             true => Ok(()),
             false => self.finding(shelf, kind, severity, advice),
@@ -145,6 +142,6 @@ impl<'c> Diary<'c> {
             evidence,
             next: "a failing drive, or somebody changed it: look at the drive's health (smartctl), and compare `offsite log --verify --head H` with a head that you were told. Files that only doubtful lines speak of were read and are what they say".to_owned(),
         };
-        self.finding_once(shelf, JOURNAL_BROKEN, Severity::Alarm, advice)
+        self.finding_once(shelf, Care::JournalBroken, Severity::Alarm, advice)
     }
 }

@@ -5,7 +5,7 @@ use super::step::{Step, Wanted, area, step};
 use super::{Lack, Mirror};
 use crate::error::Result;
 use crate::object::{
-    Fact, Identity, JournalPosition, ObjectKey, Record, RunCounts, Sha256, SourceName, State,
+    Ack, Fact, Identity, JournalPosition, ObjectKey, Record, RunCounts, Sha256, SourceName, State,
     StoredVersion, Timestamp,
 };
 
@@ -110,21 +110,28 @@ impl<'f, 'b, 'h> Follow<'f, 'b, 'h> {
 
     /// What is in the diary by its own name is not written twice.
     fn fact(&mut self, fact: Fact) -> Result<()> {
-        let catalogue = self.batch.shelf().catalogue();
-        let known = self.met_before
-            && match &fact {
-                Fact::Event(event) => catalogue.has_event(&self.name(), event)?,
-                Fact::Ack(ack) => {
-                    let row = catalogue.finding(&ack.finding)?;
-                    row.and_then(|row| row.ack)
-                        .is_some_and(|known| known == *ack)
-                }
-                _ => false,
-            };
+        let known = match &fact {
+            Fact::Event(event) if self.met_before => {
+                let catalogue = self.batch.shelf().catalogue();
+                catalogue.has_event(&self.name(), event)?
+            }
+            Fact::Ack(ack) => !self.concerns(ack)?,
+            _ => false,
+        };
         if !known {
             self.batch.fact(fact);
         }
         Ok(())
+    }
+
+    /// Whether what the owner acknowledged in the first store came here, and is not acknowledged by this
+    /// very word. What either drive did by itself is none of the other's: where the first store is a
+    /// mirror, too, its own findings have the names of those of this one.
+    fn concerns(&mut self, ack: &Ack) -> Result<bool> {
+        // The finding may be of this batch.
+        self.batch.commit()?;
+        let row = self.batch.shelf().catalogue().finding(&ack.finding)?;
+        Ok(row.is_some_and(|row| row.finding.care().is_none() && row.ack.as_ref() != Some(ack)))
     }
 
     /// A new identity of bytes that are here. Where they are not, because the first store had them not

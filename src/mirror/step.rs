@@ -2,8 +2,8 @@
 
 use crate::digest::Recorded;
 use crate::object::{
-    Answer, EvidenceClass, Fact, Identity, InBucket, ObjectKey, PlaceRecord, Record, State,
-    Timestamp,
+    Answer, EventRecord, EvidenceClass, Fact, Identity, InBucket, ObjectKey, PlaceRecord, Record,
+    State, Timestamp,
 };
 
 /// What is to be done.
@@ -68,6 +68,10 @@ fn of_fact(fact: Fact) -> Step {
         } => Step::Lost(fact),
         Fact::Touch { .. } => touched(fact),
         Fact::Adopted { .. } => adopted(fact),
+        // What its own drive did is said of the first store alone: here it would be wrong, and would keep
+        // what this drive does from being said.
+        Fact::Finding(finding) if finding.care().is_some() => Step::Nothing,
+        Fact::Event(event) if event.kind == EventRecord::HEALED => Step::Nothing,
         fact => Step::Fact(fact),
     }
 }
@@ -179,8 +183,8 @@ pub(super) fn area(path: &str) -> &str {
 mod tests {
     use super::*;
     use crate::object::{
-        Ack, Drilled, EventRecord, Followed, Moved, RunCounts, RunEnd, RunStart, Scrubbed, Sha256,
-        from_ms,
+        Ack, Advice, Drilled, EventRecord, FindingRecord, Followed, Moved, RunCounts, RunEnd,
+        RunStart, Scrubbed, Severity, Sha256, from_ms,
     };
 
     const AT: i64 = 9000;
@@ -328,12 +332,29 @@ mod tests {
             sums_from: None,
             sums_at: None,
         });
-        let event = Fact::Event(EventRecord {
-            kind: "x".to_owned(),
-            key: None,
-            text: String::new(),
-            at,
-        });
+        let event = |kind: &str| {
+            Record::Fact(Fact::Event(EventRecord {
+                kind: kind.to_owned(),
+                key: None,
+                text: String::new(),
+                at,
+            }))
+        };
+        let finding = |kind: &str| {
+            Record::Fact(Fact::Finding(FindingRecord {
+                id: "www-1".to_owned(),
+                kind: kind.to_owned(),
+                severity: Severity::Alarm,
+                key: None,
+                identity: None,
+                advice: Advice {
+                    what: String::new(),
+                    evidence: String::new(),
+                    next: String::new(),
+                },
+                at,
+            }))
+        };
         let ack = Fact::Ack(Ack {
             finding: "www-1".to_owned(),
             note: None,
@@ -367,7 +388,12 @@ mod tests {
             (noted(Expired), "lost"),
             (noted(Archived), "fact"),
             (noted(Skipped), "fact"),
-            (Record::Fact(event), "fact"),
+            (event("moved-aside"), "fact"),
+            (event("healed"), "nothing"),
+            (finding("contradiction"), "fact"),
+            (finding("rot"), "nothing"),
+            (finding("journal-broken"), "nothing"),
+            (finding("drill-damaged"), "nothing"),
             (Record::Fact(ack), "fact"),
             (Record::Fact(gone), "fact"),
         ] {

@@ -6,7 +6,7 @@
 
 use super::version::words;
 use super::{
-    Answer, BucketLock, EvidenceClass, Identity, InBucket, KeyPrint, Lock, Marker, ObjectKey,
+    Answer, BucketLock, Care, EvidenceClass, Identity, InBucket, KeyPrint, Lock, Marker, ObjectKey,
     Proof, Sha256, SourceName, State, Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -412,6 +412,11 @@ pub struct EventRecord {
     pub at: Timestamp,
 }
 
+impl EventRecord {
+    /// A damaged file of the drive has its bytes again.
+    pub const HEALED: &str = "healed";
+}
+
 /// How grave a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -443,6 +448,13 @@ pub struct FindingRecord {
     pub advice: Advice,
     /// Our clock.
     pub at: Timestamp,
+}
+
+impl FindingRecord {
+    /// Whether it is about the drive that it was made on: as what.
+    pub fn care(&self) -> Option<Care> {
+        Care::from_word(&self.kind)
+    }
 }
 
 /// The three sentences of a finding.

@@ -4,12 +4,9 @@ use super::drill::{Came, Rehearsed};
 use super::set::is_of;
 use crate::error::Result;
 use crate::home::{Diary, Home, Shelf};
-use crate::object::{Advice, Clock, Drilled, Fact, FindingRecord, Severity, Timestamp, printable};
-
-/// A rehearsal failed, and the bytes are right.
-const FAILED: &str = "drill-failed";
-/// A rehearsal met damaged files.
-const DAMAGED: &str = "drill-damaged";
+use crate::object::{
+    Advice, Care, Clock, Drilled, Fact, FindingRecord, Severity, Timestamp, printable,
+};
 
 impl Rehearsed {
     /// Why it did not succeed.
@@ -66,7 +63,7 @@ impl Rehearsed {
         let Some((kind, severity, advice)) = self.advice() else {
             return Ok(None);
         };
-        let rows = shelf.catalogue().findings_of(shelf.name(), kind)?;
+        let rows = shelf.catalogue().findings_of(shelf.name(), kind.as_str())?;
         let said = rows.iter().any(|row| {
             let about = row.finding.key.as_ref();
             let same = about == self.key.as_ref()
@@ -79,7 +76,7 @@ impl Rehearsed {
         let number = shelf.catalogue().next_finding_number(shelf.name())?;
         Ok(Some(FindingRecord {
             id: format!("{}-{number}", shelf.name()),
-            kind: kind.to_owned(),
+            kind: kind.to_string(),
             severity,
             key: self.key.clone(),
             identity: None,
@@ -88,7 +85,7 @@ impl Rehearsed {
         }))
     }
 
-    fn advice(&self) -> Option<(&'static str, Severity, Advice)> {
+    fn advice(&self) -> Option<(Care, Severity, Advice)> {
         let series = printable(&self.turn.series);
         let again = format!(
             "offsite drill --source {} --series {}",
@@ -103,7 +100,7 @@ impl Rehearsed {
         let key = key.unwrap_or_default();
         match &self.came {
             Came::Failed(why) => Some((
-                FAILED,
+                Care::DrillFailed,
                 Severity::Warning,
                 Advice {
                     what: format!("what was restored of the series {series} could not be opened: {why}"),
@@ -112,7 +109,7 @@ impl Rehearsed {
                 },
             )),
             Came::Incomplete(why) => Some((
-                FAILED,
+                Care::DrillFailed,
                 Severity::Warning,
                 Advice {
                     what: format!("the newest set of the series {series} could not be restored whole: {why}"),
@@ -121,7 +118,7 @@ impl Rehearsed {
                 },
             )),
             Came::Damaged(files, why) => Some((
-                DAMAGED,
+                Care::DrillDamaged,
                 Severity::Alarm,
                 Advice {
                     what: match files {

@@ -177,7 +177,7 @@ pub(super) fn heal(
     let path = below(&damaged.version, &damaged.path).to_owned();
     let key = damaged.version.key.clone();
     let happened = EventRecord {
-        kind: "healed".to_owned(),
+        kind: EventRecord::HEALED.to_owned(),
         key: Some(key.clone()),
         text: format!(
             "{path}: {}; its bytes came again from {from}",

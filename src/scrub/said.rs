@@ -4,21 +4,14 @@ use super::heal::heal;
 use super::{Damaged, Fault, Found, Healer, Scrub};
 use crate::catalogue::Catalogue;
 use crate::error::Result;
-use crate::home::{Diary, Home, JOURNAL_BROKEN, Shelf};
-use crate::object::{Advice, Fact, Scrubbed, Severity, SourceName, Timestamp, printable};
+use crate::home::{Diary, Home, Shelf};
+use crate::object::{Advice, Care, Fact, Scrubbed, Severity, SourceName, Timestamp, printable};
 use std::collections::BTreeSet;
 
 /// So many files are named in a finding.
 const SAID: usize = 10;
 /// So many scrubs make a trend.
 const TREND: u32 = 5;
-
-/// Findings of a scrub.
-const ROT: &str = "rot";
-const LINES: &str = "sums-wrong";
-const HEALED: &str = "rot-healed";
-const STRANGERS: &str = "unknown-files";
-const MEDIUM: &str = "read-errors";
 
 impl Scrub<'_> {
     /// Heals what `healers` and the drive itself have good bytes for (nothing without healers being
@@ -86,7 +79,10 @@ fn is_acknowledged(catalogue: &Catalogue, found: &Found) -> Result<bool> {
     let open = catalogue.findings(true)?;
     Ok(!open.iter().any(|row| {
         wrong.contains(&row.source)
-            && [ROT, LINES, MEDIUM, JOURNAL_BROKEN].contains(&row.finding.kind.as_str())
+            && matches!(
+                row.finding.care(),
+                Some(Care::Rot | Care::SumsWrong | Care::ReadErrors | Care::JournalBroken)
+            )
     }))
 }
 
@@ -164,7 +160,7 @@ fn rotten(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, damaged: &[Damaged]) -> 
         // What was right since it was said last went wrong once more.
         let right_at = still.iter().filter_map(|one| one.right_at).max();
         let since = right_at.unwrap_or(Timestamp::MIN);
-        diary.finding_since(shelf, ROT, Severity::Alarm, advice, since)?;
+        diary.finding_since(shelf, Care::Rot, Severity::Alarm, advice, since)?;
     }
     if !healed.is_empty() {
         let advice = Advice {
@@ -179,7 +175,7 @@ fn rotten(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, damaged: &[Damaged]) -> 
             evidence: list(healed.iter().map(words), healed.len()),
             next: "where bytes rot, more will: look at the drive's health (smartctl), and have a second copy (`offsite mirror`)".to_owned(),
         };
-        diary.finding(shelf, HEALED, Severity::Warning, advice)?;
+        diary.finding(shelf, Care::RotHealed, Severity::Warning, advice)?;
     }
     Ok(())
 }
@@ -202,7 +198,7 @@ fn wrong_lines(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, lines: &[&Damaged])
     };
     let right_at = lines.iter().filter_map(|one| one.right_at).max();
     let since = right_at.unwrap_or(Timestamp::MIN);
-    diary.finding_since(shelf, LINES, Severity::Alarm, advice, since)
+    diary.finding_since(shelf, Care::SumsWrong, Severity::Alarm, advice, since)
 }
 
 fn unknown(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, found: &Found) -> Result<()> {
@@ -224,7 +220,7 @@ fn unknown(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, found: &Found) -> Resul
         evidence: list(mine.iter().cloned(), mine.len()),
         next: "if you put them there, move them out of the store; if you did not, find out who can write to it. `offsite catalogue rebuild` takes those in that SHA256SUMS vouches for".to_owned(),
     };
-    diary.finding_once(shelf, STRANGERS, Severity::Warning, advice)
+    diary.finding_once(shelf, Care::UnknownFiles, Severity::Warning, advice)
 }
 
 /// A drive that cannot read what it once wrote, and how that goes.
@@ -236,7 +232,7 @@ fn read_errors(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, now: &Scrubbed) -> 
     let open = shelf.catalogue().findings(true)?;
     if open
         .iter()
-        .any(|row| row.source == source && row.finding.kind == MEDIUM)
+        .any(|row| row.source == source && row.finding.care() == Some(Care::ReadErrors))
     {
         return Ok(());
     }
@@ -258,7 +254,7 @@ fn read_errors(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, now: &Scrubbed) -> 
         ),
         next: "a drive that begins like this soon ends: copy it to another one while it can be read (`offsite mirror --to DIR`), check cable and power, and replace it".to_owned(),
     };
-    diary.finding(shelf, MEDIUM, Severity::Warning, advice)
+    diary.finding(shelf, Care::ReadErrors, Severity::Warning, advice)
 }
 
 fn are(count: usize, one: &str, many: &str) -> String {

@@ -2,7 +2,7 @@
 
 use super::Work;
 use crate::error::Result;
-use crate::object::{Advice, Severity};
+use crate::object::{Advice, Care, Severity};
 
 impl Work<'_, '_> {
     /// The last words.
@@ -17,7 +17,7 @@ impl Work<'_, '_> {
                 next: "if you know how the journal lost its lines, acknowledge this; the next pull compares them with the bucket".to_owned(),
             };
             self.diary
-                .finding(self.shelf, "files-adopted", Severity::Warning, advice)?;
+                .finding(self.shelf, Care::FilesAdopted, Severity::Warning, advice)?;
         }
         self.diary.close(self.shelf, "complete")
     }
@@ -35,6 +35,6 @@ impl Work<'_, '_> {
             next: "the next pull fetches those again that the bucket still has (what stands under their names is moved into history/). If the drive is failing, copy it to another one first".to_owned(),
         };
         self.diary
-            .finding(self.shelf, "files-lost", Severity::Alarm, advice)
+            .finding(self.shelf, Care::FilesLost, Severity::Alarm, advice)
     }
 }
