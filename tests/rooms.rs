@@ -47,7 +47,7 @@ const MAY_USE: [(&str, &str); 30] = [
         "restore",
         "error object outcome series program store catalogue home",
     ),
-    ("scrub", "error object outcome store catalogue home"),
+    ("scrub", "error object outcome digest store catalogue home"),
     ("mirror", "error object outcome digest store catalogue home"),
     ("upkeep", "error object outcome store catalogue home"),
     ("watch", "error object write_once series"),

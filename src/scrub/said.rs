@@ -3,6 +3,7 @@
 use super::heal::heal;
 use super::{Damaged, Fault, Found, Healer, Scrub};
 use crate::catalogue::Catalogue;
+use crate::digest::{Evidence, Hasher};
 use crate::error::Result;
 use crate::home::{Diary, Home, Shelf};
 use crate::object::{Advice, Care, Fact, Scrubbed, Severity, SourceName, Timestamp, printable};
@@ -144,7 +145,7 @@ fn say(
 }
 
 fn rotten(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, damaged: &[Damaged]) -> Result<()> {
-    let words = |one: &&Damaged| format!("{}: {}", printable(&one.path), one.fault);
+    let words = |one: &&Damaged| (one.path.clone(), format!(": {}", one.fault));
     let (lines, files): (Vec<_>, Vec<_>) = damaged.iter().partition(|d| d.fault == Fault::Line);
     wrong_lines(shelf, diary, &lines)?;
     let (healed, still): (Vec<_>, Vec<_>) = files.into_iter().partition(|d| d.healed.is_some());
@@ -154,7 +155,7 @@ fn rotten(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, damaged: &[Damaged]) -> 
                 "{} not what was stored: rotten, missing, or changed",
                 are(still.len(), "file of the copy is", "files of the copy are")
             ),
-            evidence: list(still.iter().map(words), still.len()),
+            evidence: list(still.iter().map(words)),
             next: "`offsite scrub --heal` fetches them again from the bucket, or takes them from a mirror (--from DIR); `offsite restore` names the older version that is whole. Look at the drive's health (smartctl), and at who can write to it".to_owned(),
         };
         // What was right since it was said last went wrong once more.
@@ -172,7 +173,7 @@ fn rotten(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, damaged: &[Damaged]) -> 
                     "files of the copy were"
                 )
             ),
-            evidence: list(healed.iter().map(words), healed.len()),
+            evidence: list(healed.iter().map(words)),
             next: "where bytes rot, more will: look at the drive's health (smartctl), and have a second copy (`offsite mirror`)".to_owned(),
         };
         diary.finding(shelf, Care::RotHealed, Severity::Warning, advice)?;
@@ -190,10 +191,7 @@ fn wrong_lines(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, lines: &[&Damaged])
             "{} not what was written, of files that are whole",
             are(lines.len(), "line of SHA256SUMS is", "lines of SHA256SUMS are")
         ),
-        evidence: list(
-            lines.iter().map(|one| printable(&one.path).to_string()),
-            lines.len(),
-        ),
+        evidence: list(lines.iter().map(|one| (one.path.clone(), String::new()))),
         next: "`offsite catalogue rebuild` writes them anew. Find out who can write to the store: a digest that is changed may be meant for a file that is to be changed next".to_owned(),
     };
     let right_at = lines.iter().filter_map(|one| one.right_at).max();
@@ -202,22 +200,21 @@ fn wrong_lines(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, lines: &[&Damaged])
 }
 
 fn unknown(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, found: &Found) -> Result<()> {
-    let mut mine: Vec<_> = found
+    let mine: Vec<_> = found
         .strangers
         .iter()
         .filter(|(name, _)| name == shelf.name())
-        .map(|(_, (path, _))| printable(path).to_string())
+        .map(|(_, (path, _))| (path.clone(), String::new()))
         .collect();
     if mine.is_empty() {
         return Ok(());
     }
-    mine.sort();
     let advice = Advice {
         what: format!(
             "{} in the store that offsite did not put there",
             are(mine.len(), "file lies", "files lie")
         ),
-        evidence: list(mine.iter().cloned(), mine.len()),
+        evidence: list(mine.iter().cloned()),
         next: "if you put them there, move them out of the store; if you did not, find out who can write to it. `offsite catalogue rebuild` takes those in that SHA256SUMS vouches for".to_owned(),
     };
     diary.finding_once(shelf, Care::UnknownFiles, Severity::Warning, advice)
@@ -261,10 +258,24 @@ fn are(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-fn list(words: impl Iterator<Item = String>, all: usize) -> String {
-    let mut said = words.take(SAID).collect::<Vec<_>>().join("; ");
-    if all > SAID {
-        said.push_str(&format!("; and {} more", all - SAID));
+/// Files by their paths, each with what is said of it. All of them decide what it says: another one is
+/// news, also where it is not named.
+fn list(files: impl Iterator<Item = (String, String)>) -> String {
+    let mut files: Vec<_> = files.collect();
+    files.sort();
+    let named = files.iter().take(SAID);
+    let named = named.map(|(path, words)| format!("{}{words}", printable(path)));
+    let mut said = named.collect::<Vec<_>>().join("; ");
+    if let Some(more @ 1..) = files.len().checked_sub(SAID) {
+        let mut paths = Hasher::new(&Evidence::default());
+        for (path, _) in &files {
+            paths.update(path.as_bytes());
+            paths.update(b"\n");
+        }
+        said.push_str(&format!(
+            "; and {more} more (the paths of all, sorted, a line each, have the SHA-256 {})",
+            paths.sha256_so_far()
+        ));
     }
     said
 }

@@ -134,6 +134,44 @@ fn damage_that_comes_back_alarms_again() {
     }
 }
 
+/// So many are named; another one in the place of one that is not is news all the same.
+#[test]
+fn another_file_is_news_behind_those_that_are_named_too() {
+    let mut nights = Nights::new();
+    let name = |number: usize| format!("k-{number:02}.age");
+    for number in 0..12 {
+        nights
+            .bucket
+            .put(&name(number), format!("bytes {number:02}"));
+    }
+    nights.night();
+    let file = |number| nights.shelf().join("latest").join(name(number));
+    let stranger = |number| nights.shelf().join("history").join(name(number));
+    fs::create_dir_all(nights.shelf().join("history")).unwrap();
+    for number in 0..11 {
+        rots(&file(number), &flip);
+        fs::write(stranger(number), "x").unwrap();
+    }
+    let said = || {
+        nights.offsite(&["scrub", "--all"]).exits(7);
+        let mut kinds = nights.open_kinds();
+        kinds.sort();
+        kinds
+    };
+    assert_eq!(said(), ["rot", "unknown-files"]);
+    rots(&file(10), &flip);
+    rots(&file(11), &flip);
+    fs::rename(stranger(10), stranger(11)).unwrap();
+    for _ in 0..2 {
+        assert_eq!(said(), ["rot", "rot", "unknown-files", "unknown-files"]);
+    }
+    let newest = &nights.open().pop().unwrap().finding.advice.evidence;
+    assert!(
+        newest.contains("www/history/k-09.age; and 1 more ("),
+        "{newest}"
+    );
+}
+
 /// Damaged files are first in the next run, too, whatever it may take, and then one that is right.
 #[test]
 fn what_is_damaged_is_looked_at_first_the_next_time() {
