@@ -4,10 +4,11 @@ use crate::support::Nights;
 use crate::support::nights::sha256;
 use crate::{checked, flip, rots};
 use offsite::demo::bucket::{Checksum, PutOptions, Versioning};
-use offsite::home::Home;
-use offsite::object::Clock;
+use offsite::home::{Home, Shelf};
+use offsite::object::{Clock, Sha256, StoredVersion};
 use offsite::outcome::{Silent, Stop};
-use offsite::scrub::{Healer as _, OtherStore, Unhealed};
+use offsite::scrub::{Found, Ground, Healer, Limits, OtherStore, Scrub, Unhealed};
+use offsite::store::Whole;
 use std::fs;
 
 /// What lies in `quarantine/` and `incoming/`.
@@ -155,6 +156,72 @@ fn another_store_may_have_the_bytes() {
         .offsite(&["scrub", "--heal", "--from", own])
         .exits(2)
         .says(&["is this very store"]);
+}
+
+/// Another store, and a drive that keeps other bytes of what comes from there than were written: they
+/// are changed in `incoming/` as soon as they lie there.
+struct Lying<'o>(OtherStore<'o>);
+
+impl Healer for Lying<'_> {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn bring(
+        &mut self,
+        shelf: &Shelf<'_>,
+        version: &StoredVersion,
+        sha256: Sha256,
+    ) -> Result<Whole, Unhealed> {
+        let whole = self.0.bring(shelf, version, sha256)?;
+        let staged = format!("www/incoming/{sha256}.whole");
+        rots(&shelf.store().path().join(staged), &flip);
+        Ok(whole)
+    }
+}
+
+/// A drive that let one file rot may do so with the bytes that are to heal it.
+#[test]
+fn bytes_that_the_drive_does_not_keep_get_no_name() {
+    let nights = checked();
+    let mut other = Nights::new();
+    other.source = nights.source.clone();
+    other.pull().unwrap();
+    let file = nights.file_of("daily.age", "third!");
+    rots(&file, &|bytes| bytes.fill(b'r'));
+    let stop = Stop::default();
+    let scrub = Scrub {
+        limits: Limits::default(),
+        clock: &Clock::System,
+        stop: &stop,
+        reporter: &Silent,
+    };
+    let mut home = Home::open(&nights.store, Clock::System).unwrap();
+    let mut found = Found::default();
+    let ground = &mut Ground::Home(&mut home);
+    scrub.read(ground, &mut found).unwrap();
+    let lying = Lying(OtherStore {
+        reader: other.reader(),
+        catalogue: other.catalogue(),
+        stop: &stop,
+        reporter: &Silent,
+    });
+    let healers: Vec<Box<dyn Healer>> = vec![Box::new(lying)];
+    scrub
+        .write_down(&mut home, &mut found, Some(healers))
+        .unwrap();
+    home.close().unwrap();
+    let [damaged] = &found.damaged[..] else {
+        panic!("{found:?}");
+    };
+    assert_eq!(damaged.healed, None);
+    let why = damaged.unhealed.join("; ");
+    assert!(why.contains("reads back as other bytes"), "{why}");
+    assert_eq!(fs::read(&file).unwrap(), b"rrrrrr");
+    assert_eq!(nights.open_alarms(), ["rot"]);
+    // It says the truth again.
+    nights.configured(&["scrub", "--all", "--heal"]).exits(0);
+    assert_eq!(fs::read(&file).unwrap(), b"third!");
 }
 
 /// Something that nothing may be put over keeps its place, and the rest is healed.
