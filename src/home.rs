@@ -10,6 +10,7 @@ mod lone;
 mod places;
 mod promote;
 mod rebuild;
+mod shown;
 mod spelling;
 mod strangers;
 mod way;
@@ -18,6 +19,7 @@ pub use diary::Diary;
 pub use lone::{INSTEAD, Lone, catalogue_of, from_journals};
 pub use places::places_of;
 pub use rebuild::{Rebuilding, Replayed};
+pub use shown::{shown_as_before, shown_when_placed};
 pub use strangers::strangers;
 pub use way::once_free;
 

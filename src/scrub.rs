@@ -6,6 +6,7 @@
 
 mod heal;
 mod judge;
+mod lost;
 mod round;
 mod said;
 

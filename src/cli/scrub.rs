@@ -43,7 +43,8 @@ pub(super) struct Args {
     /// Put the very bytes that were stored in the place of what is damaged: from another name on the
     /// drive, from the mirror or --from, or fetched once more from the bucket
     ///
-    /// What is damaged waits in quarantine/ until they stand, synced.
+    /// What is damaged waits in quarantine/ until they stand, synced. A version whose file a rebuild of the
+    /// catalogue found lost gets one again, with the bytes that another store has of it.
     #[arg(long)]
     heal: bool,
     /// With --heal: take good bytes from this store, a mirror of this one or the one that this mirrors

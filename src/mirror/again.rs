@@ -1,12 +1,13 @@
 //! What earlier runs could not get.
 
 use super::Lack;
-use super::bytes::{Copied, gone_at};
+use super::bytes::Copied;
 use super::follow::Follow;
 use super::step::{Wanted, in_latest};
 use crate::digest::Recorded;
 use crate::error::Result;
-use crate::object::{EvidenceClass, Fact, InBucket, State, StoredVersion};
+use crate::home::{shown_as_before, shown_when_placed};
+use crate::object::{EvidenceClass, InBucket, State, StoredVersion};
 
 /// Rows read at a time.
 const ROWS: u32 = 100;
@@ -54,7 +55,9 @@ impl Follow<'_, '_, '_> {
                 match self.copy(wanted)? {
                     Copied::There(proven) => {
                         self.take(*proven, wanted)?;
-                        self.shown_as_before(wanted, row);
+                        if let Some(shown) = shown_as_before(row) {
+                            self.batch.fact(shown);
+                        }
                         return Ok(true);
                     }
                     Copied::Interrupted => return Ok(false),
@@ -100,29 +103,9 @@ impl Follow<'_, '_, '_> {
             identity: there.identity,
             answer: there.answer,
             content: there.content,
-            // The row keeps its times where the bucket shows something else by now.
-            in_bucket: match in_bucket {
-                InBucket::Current => InBucket::Current,
-                _ => InBucket::Noncurrent,
-            },
+            in_bucket: shown_when_placed(in_bucket),
             state: there.state,
             adopted: false,
         }))
-    }
-
-    /// Placing bytes says that the bucket shows them as an older version: what it did show is said
-    /// again.
-    fn shown_as_before(&mut self, wanted: &Wanted, row: &StoredVersion) {
-        let at = row.missed_at.unwrap_or(row.first_seen);
-        match row.in_bucket {
-            InBucket::Current | InBucket::Noncurrent => {}
-            InBucket::Gone => self.batch.fact(gone_at(wanted, at)),
-            InBucket::Hidden => self.batch.fact(Fact::Shown {
-                key: row.key.clone(),
-                identity: row.identity.clone(),
-                in_bucket: InBucket::Hidden,
-                at,
-            }),
-        }
     }
 }

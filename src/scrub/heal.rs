@@ -4,7 +4,7 @@ use super::{Damaged, Fault, below};
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Kind, Result};
 use crate::home::{Diary, Shelf, places_of};
-use crate::object::{EventRecord, Fact, Sha256, SourceName, StoredVersion};
+use crate::object::{EventRecord, Fact, Sha256, SourceName, State, StoredVersion};
 use crate::outcome::{Event, Reporter, Stop};
 use crate::store::{Entry, Reader, Whole};
 
@@ -28,6 +28,10 @@ pub trait Healer {
         version: &StoredVersion,
         sha256: Sha256,
     ) -> Result<Whole, Unhealed>;
+    /// What it has of this version with these bytes: a store knows where they belong.
+    fn stored(&self, _: &StoredVersion, _: Sha256) -> Result<Option<StoredVersion>> {
+        Ok(None)
+    }
 }
 
 /// Another store that has the same objects: a mirror, or the store that this is a mirror of.
@@ -60,6 +64,16 @@ impl Healer for OtherStore<'_> {
             reporter: self.reporter,
         };
         copy.bring(shelf, version, sha256, None)
+    }
+
+    fn stored(&self, version: &StoredVersion, sha256: Sha256) -> Result<Option<StoredVersion>> {
+        let source = SourceName::new(version.source.as_str())?;
+        let (key, identity) = (&version.key, &version.identity);
+        let row = self.catalogue.by_identity(&source, key, identity)?;
+        Ok(row.filter(|row| {
+            let stored = matches!(row.state, State::Stored | State::Held);
+            stored && row.sha256 == Some(sha256) && row.path.is_some()
+        }))
     }
 }
 
@@ -176,15 +190,6 @@ pub(super) fn heal(
     }
     let path = below(&damaged.version, &damaged.path).to_owned();
     let key = damaged.version.key.clone();
-    let happened = EventRecord {
-        kind: EventRecord::HEALED.to_owned(),
-        key: Some(key.clone()),
-        text: format!(
-            "{path}: {}; its bytes came again from {from}",
-            damaged.fault
-        ),
-        at: diary.now(),
-    };
     let entry = Entry::Heal {
         whole,
         key,
@@ -192,7 +197,29 @@ pub(super) fn heal(
         path,
         sums_at: damaged.sums_at,
     };
-    diary.enter(shelf, entry)?;
+    carry_out((shelf, diary), vec![entry], damaged, from)
+}
+
+/// Does what gives `damaged` its bytes again, and says so.
+pub(super) fn carry_out(
+    (shelf, diary): (&mut Shelf<'_>, &mut Diary<'_>),
+    entries: Vec<Entry>,
+    damaged: &mut Damaged,
+    from: String,
+) -> Result<()> {
+    let path = below(&damaged.version, &damaged.path);
+    let happened = EventRecord {
+        kind: EventRecord::HEALED.to_owned(),
+        key: Some(damaged.version.key.clone()),
+        text: format!(
+            "{path}: {}; its bytes came again from {from}",
+            damaged.fault
+        ),
+        at: diary.now(),
+    };
+    for entry in entries {
+        diary.enter(shelf, entry)?;
+    }
     diary.add(shelf, Fact::Event(happened))?;
     match diary.flush(shelf) {
         Ok(()) => {

@@ -25,6 +25,8 @@ pub struct Expected {
 pub enum Fault {
     /// It is not there.
     Missing,
+    /// A rebuild of the catalogue found that it is not there, or not what it should be.
+    Lost,
     /// Something else stands there: what.
     Odd(String),
     /// The drive cannot read it: why.
@@ -60,6 +62,10 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => write!(f, "the file is missing"),
+            Self::Lost => write!(
+                f,
+                "a rebuild of the catalogue did not find its file as it was"
+            ),
             Self::Odd(what) => write!(f, "{what}"),
             Self::Unreadable(why) => write!(f, "the drive cannot read it: {why}"),
             Self::Truncated { has, should } => {

@@ -1,6 +1,7 @@
 //! What a scrub writes down: what it read, what it healed, and what the owner must know.
 
 use super::heal::heal;
+use super::lost::{lost, regain};
 use super::{Damaged, Fault, Found, Healer, Scrub};
 use crate::catalogue::Catalogue;
 use crate::digest::{Evidence, Hasher};
@@ -28,7 +29,13 @@ impl Scrub<'_> {
         mut healers: Option<Vec<Box<dyn Healer + '_>>>,
     ) -> Result<()> {
         let mut done = Ok(());
-        for source in concerned(found)? {
+        let concerned = concerned(found)?;
+        let mut sources = concerned.clone();
+        if healers.is_some() {
+            // One that has no file to be read may have lost all of them.
+            sources.extend(home.catalogue().sources()?.into_iter().map(|row| row.name));
+        }
+        for source in sources {
             let mut shelf = home.shelf_of(&source)?;
             let mut diary = Diary::new("scrub", self.clock);
             let mut damaged = take(found, &source);
@@ -36,6 +43,9 @@ impl Scrub<'_> {
             if let (Some(healers), Ok(())) = (&mut healers, &done) {
                 done = self.heal_all((&mut shelf, &mut diary), &mut damaged, healers);
                 found.interrupted |= self.stop.requested();
+            }
+            if damaged.is_empty() && !concerned.contains(&source) {
+                continue;
             }
             let told = say(&mut shelf, &mut diary, found, &damaged);
             found.damaged.append(&mut damaged);
@@ -54,14 +64,20 @@ impl Scrub<'_> {
     fn heal_all(
         &self,
         (shelf, diary): (&mut Shelf<'_>, &mut Diary<'_>),
-        damaged: &mut [Damaged],
+        damaged: &mut Vec<Damaged>,
         healers: &mut [Box<dyn Healer + '_>],
     ) -> Result<()> {
-        for one in damaged {
+        for one in &mut *damaged {
+            if self.stop.requested() {
+                return Ok(());
+            }
+            heal(shelf, diary, one, healers, (self.stop, self.reporter))?;
+        }
+        for version in lost(shelf.catalogue(), shelf.name())? {
             if self.stop.requested() {
                 break;
             }
-            heal(shelf, diary, one, healers, (self.stop, self.reporter))?;
+            damaged.extend(regain((shelf, diary), &version, healers)?);
         }
         Ok(())
     }

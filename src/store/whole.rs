@@ -5,9 +5,9 @@ use super::Space;
 use super::hash;
 use super::incoming::{FOLDER, Incoming};
 use super::place::SourceStore;
-use crate::digest::Verified;
+use crate::digest::{Proven, Recorded, Subject, Verified, prove_again};
 use crate::error::{Error, Result};
-use crate::object::Sha256;
+use crate::object::{InBucket, Proof, Sha256, StoredVersion, Verdict};
 use std::fs::File;
 use std::io::{self, Write as _};
 
@@ -28,6 +28,33 @@ impl Whole {
             sha256,
             bytes: verified.bytes(),
         })
+    }
+
+    /// As the bytes of a version that was stored and has no file any more: what was proven of them then
+    /// holds of the same bytes. None where nothing was, or some evidence contradicted them.
+    /// `in_bucket` is what is said of it with them.
+    pub fn proven(self, version: &StoredVersion, in_bucket: InBucket) -> Option<Verified> {
+        let contradicted = |proof: &Proof| proof.verdict == Verdict::Fails;
+        let recorded = Recorded {
+            sha256: version.sha256?,
+            bytes: version.identity.size,
+            evidence: version.evidence?,
+            proofs: version.proofs.clone(),
+            contradicted: version.proofs.iter().any(contradicted),
+            at: version.stored_at?,
+        };
+        let subject = Subject {
+            key: version.key.clone(),
+            identity: version.identity.clone(),
+            answer: version.answer.clone(),
+            staged: self.staged,
+            content: version.content.clone(),
+            in_bucket,
+        };
+        match prove_again(subject, recorded, (self.sha256, self.bytes))? {
+            Proven::Verified(verified) => Some(verified),
+            Proven::Contradicted(_) => None,
+        }
     }
 }
 
@@ -80,6 +107,73 @@ impl Incoming {
                 self.dir.unlink(&staged)?;
                 Ok(None)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::{Answer, EvidenceClass, Identity, ObjectKey, State, from_ms};
+
+    #[test]
+    fn only_what_was_proven_once_is_proven_again() {
+        let said = |verdict| Proof {
+            class: EvidenceClass::Provider,
+            name: "etag-md5".to_owned(),
+            expected: "e".to_owned(),
+            verdict,
+        };
+        let stored = StoredVersion {
+            id: 1,
+            source: "www".to_owned(),
+            key: ObjectKey::new("k").unwrap(),
+            identity: Identity {
+                version_id: None,
+                etag: "e".to_owned(),
+                size: 5,
+                last_modified: from_ms(1),
+            },
+            answer: Answer::default(),
+            state: State::Pending,
+            in_bucket: InBucket::Gone,
+            sha256: Some(Sha256([1; 32])),
+            evidence: Some(EvidenceClass::Provider),
+            proofs: vec![said(Verdict::Holds)],
+            content: None,
+            path: None,
+            first_seen: from_ms(2),
+            stored_at: Some(from_ms(3)),
+            missed_at: None,
+        };
+        let proven = |bytes, version: &StoredVersion| {
+            let whole = Whole {
+                staged: "incoming/x".to_owned(),
+                sha256: Sha256([1; 32]),
+                bytes,
+            };
+            whole.proven(version, InBucket::Noncurrent)
+        };
+        let verified = proven(5, &stored).unwrap();
+        assert_eq!(verified.proofs(), stored.proofs);
+        assert_eq!(verified.placed_at(), stored.stored_at);
+        assert_eq!(verified.in_bucket(), InBucket::Noncurrent);
+        assert_eq!(proven(4, &stored), None);
+        for other in [
+            StoredVersion {
+                sha256: Some(Sha256([2; 32])),
+                ..stored.clone()
+            },
+            StoredVersion {
+                evidence: None,
+                ..stored.clone()
+            },
+            StoredVersion {
+                proofs: vec![said(Verdict::Holds), said(Verdict::Fails)],
+                ..stored.clone()
+            },
+        ] {
+            assert_eq!(proven(5, &other), None);
         }
     }
 }

@@ -178,50 +178,71 @@ impl Healer for Lying<'_> {
         rots(&shelf.store().path().join(staged), &flip);
         Ok(whole)
     }
+
+    fn stored(
+        &self,
+        version: &StoredVersion,
+        sha256: Sha256,
+    ) -> offsite::error::Result<Option<StoredVersion>> {
+        self.0.stored(version, sha256)
+    }
 }
 
-/// A drive that let one file rot may do so with the bytes that are to heal it.
+/// A drive that let one file rot may do so with the bytes that are to heal it, or one that a rebuild found
+/// lost.
 #[test]
 fn bytes_that_the_drive_does_not_keep_get_no_name() {
-    let nights = checked();
-    let mut other = Nights::new();
-    other.source = nights.source.clone();
-    other.pull().unwrap();
-    let file = nights.file_of("daily.age", "third!");
-    rots(&file, &|bytes| bytes.fill(b'r'));
-    let stop = Stop::default();
-    let scrub = Scrub {
-        limits: Limits::default(),
-        clock: &Clock::System,
-        stop: &stop,
-        reporter: &Silent,
-    };
-    let mut home = Home::open(&nights.store, Clock::System).unwrap();
-    let mut found = Found::default();
-    let ground = &mut Ground::Home(&mut home);
-    scrub.read(ground, &mut found).unwrap();
-    let lying = Lying(OtherStore {
-        reader: other.reader(),
-        catalogue: other.catalogue(),
-        stop: &stop,
-        reporter: &Silent,
-    });
-    let healers: Vec<Box<dyn Healer>> = vec![Box::new(lying)];
-    scrub
-        .write_down(&mut home, &mut found, Some(healers))
-        .unwrap();
-    home.close().unwrap();
-    let [damaged] = &found.damaged[..] else {
-        panic!("{found:?}");
-    };
-    assert_eq!(damaged.healed, None);
-    let why = damaged.unhealed.join("; ");
-    assert!(why.contains("reads back as other bytes"), "{why}");
-    assert_eq!(fs::read(&file).unwrap(), b"rrrrrr");
-    assert_eq!(nights.open_alarms(), ["rot"]);
-    // It says the truth again.
-    nights.configured(&["scrub", "--all", "--heal"]).exits(0);
-    assert_eq!(fs::read(&file).unwrap(), b"third!");
+    for lost in [false, true] {
+        let nights = checked();
+        let mut other = Nights::new();
+        other.source = nights.source.clone();
+        other.pull().unwrap();
+        let file = nights.file_of("daily.age", "third!");
+        if lost {
+            fs::remove_file(&file).unwrap();
+            nights.offsite(&["catalogue", "rebuild"]).exits(7);
+        } else {
+            rots(&file, &|bytes| bytes.fill(b'r'));
+        }
+        let before = fs::read(&file).ok();
+        let stop = Stop::default();
+        let scrub = Scrub {
+            limits: Limits::default(),
+            clock: &Clock::System,
+            stop: &stop,
+            reporter: &Silent,
+        };
+        let mut home = Home::open(&nights.store, Clock::System).unwrap();
+        let mut found = Found::default();
+        let ground = &mut Ground::Home(&mut home);
+        scrub.read(ground, &mut found).unwrap();
+        let lying = Lying(OtherStore {
+            reader: other.reader(),
+            catalogue: other.catalogue(),
+            stop: &stop,
+            reporter: &Silent,
+        });
+        let healers: Vec<Box<dyn Healer>> = vec![Box::new(lying)];
+        scrub
+            .write_down(&mut home, &mut found, Some(healers))
+            .unwrap();
+        home.close().unwrap();
+        let [damaged] = &found.damaged[..] else {
+            panic!("{found:?}");
+        };
+        assert_eq!(damaged.healed, None);
+        let why = damaged.unhealed.join("; ");
+        assert!(why.contains("reads back as other bytes"), "{why}");
+        assert_eq!(fs::read(&file).ok(), before);
+        assert!(nights.open_alarms().contains(&"rot".to_owned()));
+        // It says the truth again.
+        let from = other.store.path.to_str().unwrap();
+        nights
+            .offsite(&["scrub", "--all", "--heal", "--from", from])
+            .exits(0);
+        assert_eq!(fs::read(&file).unwrap(), b"third!");
+        assert!(nights.check().problems.is_empty());
+    }
 }
 
 /// Something that nothing may be put over keeps its place, and the rest is healed.
@@ -323,7 +344,7 @@ fn a_copy_that_was_interrupted_is_called_so() {
     };
     let mut home = Home::open(&nights.store, Clock::System).unwrap();
     let shelf = home.shelf_of(&nights.source.name).unwrap();
-    let bring = || other().bring(&shelf, &version, sha256(bytes));
+    let mut bring = || other().bring(&shelf, &version, sha256(bytes));
     bring().unwrap();
     stop.request();
     let Err(Unhealed::Without(why)) = bring() else {

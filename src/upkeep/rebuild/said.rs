@@ -32,7 +32,7 @@ impl Work<'_, '_> {
         let advice = Advice {
             what: format!("{rows} stored versions are lost: missing, or not what was stored"),
             evidence,
-            next: "the next pull fetches those again that the bucket still has (what stands under their names is moved into history/). If the drive is failing, copy it to another one first".to_owned(),
+            next: "the next pull fetches those again that the bucket still has (what stands under their names is moved into history/); `offsite scrub --heal` takes them from a mirror (--from DIR). If the drive is failing, copy it to another one first".to_owned(),
         };
         self.diary
             .finding(self.shelf, Care::FilesLost, Severity::Alarm, advice)
