@@ -344,7 +344,7 @@ fn a_copy_that_was_interrupted_is_called_so() {
     };
     let mut home = Home::open(&nights.store, Clock::System).unwrap();
     let shelf = home.shelf_of(&nights.source.name).unwrap();
-    let mut bring = || other().bring(&shelf, &version, sha256(bytes));
+    let bring = || other().bring(&shelf, &version, sha256(bytes));
     bring().unwrap();
     stop.request();
     let Err(Unhealed::Without(why)) = bring() else {

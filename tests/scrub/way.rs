@@ -86,7 +86,7 @@ fn a_pull_has_its_turn_and_what_it_moves_is_read_where_it_is_then() {
     let (found, pull) = meeting(&nights, &|| nights.running(&["pull"]));
     let pull = pull.finish();
     assert!([0, 3].contains(&pull.code()), "{pull:?}");
-    let pull = pull.says(&["waiting: the store ", " is in use by process "]);
+    pull.says(&["waiting: the store ", " is in use by process "]);
     assert_eq!(nights.latest("file-0.age").unwrap(), new);
     // Five, the rotten one once more, and the two that came.
     assert_eq!((found.files, found.complete), (8, true));
