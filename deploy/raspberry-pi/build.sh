@@ -239,7 +239,7 @@ check() {
 check_package() {
     local file list
     list=$(dpkg-deb -c "$package")
-    for file in usr/bin/offsite usr/lib/systemd/system/offsite-{pull,status}.{service,timer} \
+    for file in usr/bin/offsite usr/lib/systemd/system/offsite-{pull,status,scrub,drill}.{service,timer} \
         usr/lib/systemd/system/offsite-failed@.service usr/share/man/man1/offsite-pull.1.gz \
         usr/share/bash-completion/completions/offsite usr/share/doc/offsite/examples/offsite.toml; do
         grep -q " \./$file\$" <<<"$list" || die "the package has no $file"

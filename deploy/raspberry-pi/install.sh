@@ -5,13 +5,13 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=${DESTDIR:-}
-units="offsite-pull.service offsite-pull.timer offsite-status.service offsite-status.timer offsite-scrub.service offsite-scrub.timer offsite-failed@.service"
+units="offsite-pull.service offsite-pull.timer offsite-status.service offsite-status.timer offsite-scrub.service offsite-scrub.timer offsite-drill.service offsite-drill.timer offsite-failed@.service"
 
 manager() { [ -n "$root" ] || [ ! -d /run/systemd/system ] || systemctl "$@"; }
 
 case ${1:-} in
     --uninstall)
-        manager disable --now offsite-pull.timer offsite-status.timer offsite-scrub.timer || true
+        manager disable --now offsite-pull.timer offsite-status.timer offsite-scrub.timer offsite-drill.timer || true
         for unit in $units; do rm -f "$root/etc/systemd/system/$unit"; done
         rm -f "$root/usr/local/bin/offsite" "$root"/usr/local/share/man/man1/offsite*.1
         manager daemon-reload

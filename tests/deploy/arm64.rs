@@ -87,7 +87,7 @@ cp /usr/bin/offsite PROGRAM
 sudo apt-get remove --yes offsite
 cd /given/raspberry-pi
 sudo sh install.sh ~/PROGRAM
-sudo systemctl enable --now offsite-pull.timer offsite-status.timer offsite-scrub.timer
+sudo systemctl enable --now offsite-pull.timer offsite-status.timer offsite-scrub.timer offsite-drill.timer
 sudo systemctl start offsite-pull
 grep -Fx '/usr/local/bin/offsite -c /etc/offsite/offsite.toml pull: exit 0' /run/offsite-pull.log
 sudo -u offsite offsite status

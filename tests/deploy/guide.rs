@@ -89,6 +89,7 @@ fn the_guide_names_the_units_the_credential_and_the_files_that_there_are() {
         "offsite-pull.timer",
         "offsite-status.timer",
         "offsite-scrub.timer",
+        "offsite-drill.timer",
     ] {
         assert!(all.contains(unit), "{unit}");
         assert!(deploy(&format!("raspberry-pi/{unit}")).exists(), "{unit}");
