@@ -4,18 +4,20 @@
 //! goes on where the one before ended and a part of the copy a night is all of it in time. Only the
 //! catalogue remembers which those are.
 
+mod around;
 mod heal;
 mod judge;
 mod lost;
 mod round;
 mod said;
 
+pub use around::{PassedOver, TURNS};
 pub use heal::{Healer, OtherStore, Unhealed};
 pub use judge::{Expected, Fault, Note, judge};
 
 use crate::catalogue::Catalogue;
-use crate::error::{Error, Kind, Result};
-use crate::home::{Home, strangers};
+use crate::error::Result;
+use crate::home::Home;
 use crate::object::{Clock, SourceName, StoredVersion, Timestamp};
 use crate::outcome::{Reporter, Stop};
 use crate::store::Reader;
@@ -26,7 +28,7 @@ use std::time::{Duration, Instant};
 const NAMED: usize = 1000;
 
 /// What a run may take of files that are right. It ends when that is reached, so that what it has begun
-/// it reads to the end.
+/// it reads to the end. What it may take bounds the look around too (see [`PassedOver`]).
 ///
 /// Damaged files come first every time, until they are healed: what they take is not counted, or a part
 /// of the drive that is lost for good would keep the rest from ever being read.
@@ -79,6 +81,8 @@ pub struct Found {
     pub strangers: Vec<(SourceName, Named)>,
     /// How many of those there are.
     pub unknown: u64,
+    /// What was not looked at for want of time; it has its turn.
+    pub passed_over: PassedOver,
     /// Files that are whole, and worth a look.
     pub notes: Vec<Named>,
     /// Whether every file was read.
@@ -138,14 +142,18 @@ pub struct Scrub<'s> {
 
 impl Scrub<'_> {
     /// Reads files until a limit is reached or all are read, then looks for what nothing vouches
-    /// for, and at the journals.
+    /// for, and at the journals: at all of it while there is time.
     ///
     /// # Errors
     /// Where the drive goes away or the catalogue cannot be read. What was found until then is in `found`.
     pub fn read(&self, ground: &mut Ground<'_>, found: &mut Found) -> Result<()> {
-        match Round::new(self, found).files(ground)? {
+        let mut round = Round::new(self, found);
+        match round.files(ground)? {
             // Who only reads keeps nobody waiting.
-            Pause::Over | Pause::Wanted => self.around(ground, found),
+            Pause::Over | Pause::Wanted => {
+                let took = round.took();
+                self.around(ground, found, took)
+            }
         }
     }
 
@@ -174,76 +182,10 @@ impl Scrub<'_> {
                 return (Some(home), Err(error));
             }
         }
-        let done = self.around(&Ground::Home(&mut home), found);
+        let took = round.took();
+        let done = self.around(&Ground::Home(&mut home), found, took);
         (Some(home), done)
     }
-
-    fn around(&self, ground: &Ground<'_>, found: &mut Found) -> Result<()> {
-        if found.interrupted {
-            return Ok(());
-        }
-        let (reader, catalogue) = (ground.reader(), ground.catalogue());
-        if self.limits == Limits::default() {
-            found.catalogue = catalogue.counters_check()?;
-        }
-        for source in reader.remains()? {
-            for looked in [
-                journal(reader, &source, found),
-                self.strange((reader, catalogue), &source, found),
-            ] {
-                match looked {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == Kind::Interrupted => found.interrupted = true,
-                    // A drive that cannot read a folder is one that is dying: the rest is said all the more.
-                    Err(error) => {
-                        reader.still_has_marker()?;
-                        let named = (source.to_string(), error.to_string());
-                        found.unread.push((source.clone(), named));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn strange(
-        &self,
-        (reader, catalogue): (&Reader, &Catalogue),
-        source: &SourceName,
-        found: &mut Found,
-    ) -> Result<()> {
-        strangers((reader, catalogue), source, &mut |lies, known| {
-            if self.stop.requested() {
-                return Err(Error::new(Kind::Interrupted, "interrupted"));
-            }
-            if known {
-                return Ok(());
-            }
-            found.unknown += 1;
-            if found.strangers.len() < NAMED {
-                let what = match lies.bytes {
-                    Some(_) => "nothing vouches for this file; left as it is",
-                    None => "it is no regular file; left as it is",
-                };
-                let named = (lies.path.clone(), what.to_owned());
-                found.strangers.push((source.clone(), named));
-            }
-            Ok(())
-        })
-    }
-}
-
-/// Where the source's journal is not what was written.
-fn journal(reader: &Reader, source: &SourceName, found: &mut Found) -> Result<()> {
-    if let Some(broken) = reader.verify_journal(source, None)?.broken {
-        let name = broken.file.file_name().unwrap_or_default();
-        let named = (
-            format!("{source}/journal/{}", name.to_string_lossy()),
-            format!("byte {}: {}", broken.at, broken.why),
-        );
-        found.journals.push((source.clone(), named));
-    }
-    Ok(())
 }
 
 /// The path relative to the source's folder.

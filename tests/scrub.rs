@@ -6,6 +6,8 @@
     clippy::unwrap_used
 )]
 
+#[path = "scrub/around.rs"]
+mod around;
 #[path = "scrub/damage.rs"]
 mod damage;
 #[path = "scrub/heal.rs"]

@@ -25,9 +25,11 @@ const PART: u64 = 30;
 /// Files that were never checked come first, then those checked least recently; the next run goes on
 /// where this one ended. What is read is read from the drive, not from memory. Said are: files that have
 /// rotted, are cut short, missing, or changed by hand; files that nothing vouches for; journals that
-/// are not what was written; lines of SHA256SUMS that are wrong. Exit 0: what was read is whole; 7: some
-/// of it is not; 3: all of that you have acknowledged (`offsite ack`); or interrupted, or files that
-/// nobody knows. Between two files, other commands have the store in turn.
+/// are not what was written; lines of SHA256SUMS that are wrong. With a limit, unknown files and journals
+/// are looked at while there is time, and then those whose turn it is that day; what was not is said.
+/// Exit 0: what was read is whole; 7: some of it is not; 3: all of that you have acknowledged
+/// (`offsite ack`); or interrupted, or files that nobody knows. Between two files, other commands have
+/// the store in turn.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Read so many bytes that are right, and the file that reaches it to its end: "20GiB" [default: a
@@ -37,7 +39,7 @@ pub(super) struct Args {
     /// Read for so long, and the file that is being read then to its end: "30m"
     #[arg(long = "for", value_name = "TIME")]
     time: Option<String>,
-    /// Read all of it
+    /// Read all of it, and look at everything around it
     #[arg(long, conflicts_with_all = ["budget", "time"])]
     all: bool,
     /// Put the very bytes that were stored in the place of what is damaged: from another name on the

@@ -2,7 +2,7 @@
 
 use super::text::{bytes, time};
 use crate::object::{Scrubbed, printable};
-use crate::scrub::{Damaged, Found};
+use crate::scrub::{Damaged, Found, TURNS};
 use crate::store::CATALOGUE;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -109,6 +109,26 @@ fn sum(out: &mut dyn Write, found: &Found) -> io::Result<()> {
             write!(out, "; {count} {what}")?;
         }
     }
+    let over = found.passed_over;
+    for (count, one, more) in [
+        (
+            over.names,
+            "name in latest/, history/ and quarantine/ was",
+            "names in latest/, history/ and quarantine/ were",
+        ),
+        (over.journals, "journal was", "journals were"),
+    ] {
+        if count > 0 {
+            let what = if count == 1 { one } else { more };
+            write!(out, "; {count} {what} not looked at for want of time")?;
+        }
+    }
+    if !over.is_nothing() {
+        write!(
+            out,
+            " (each has its turn on one of {TURNS} days; `--all` looks at all)"
+        )?;
+    }
     match (found.interrupted, found.given_up, found.complete) {
         (true, ..) => writeln!(out, "; interrupted: the next scrub goes on"),
         (_, true, _) => writeln!(
@@ -133,6 +153,10 @@ pub fn scrubbed_json(found: &Found) -> Value {
         "unread": found.unread.iter().map(|(_, u)| named(u)).collect::<Vec<_>>(),
         "unknown": found.strangers.iter().map(|(_, s)| named(s)).collect::<Vec<_>>(),
         "unknown_files": found.unknown,
+        "not_looked_at": {
+            "names": found.passed_over.names,
+            "journals": found.passed_over.journals,
+        },
         "notes": found.notes.iter().map(named).collect::<Vec<_>>(),
         "acknowledged": found.acknowledged,
         "complete": found.complete,

@@ -151,6 +151,11 @@ impl<'r> Round<'r> {
         Ok(())
     }
 
+    /// The time that what is right took.
+    pub(super) fn took(&self) -> Duration {
+        self.began.elapsed().saturating_sub(self.in_vain)
+    }
+
     /// Whether what may be taken is.
     fn is_over(&mut self) -> bool {
         if self.scrub.stop.requested() {
@@ -162,11 +167,10 @@ impl<'r> Round<'r> {
             return true;
         }
         let limits = self.scrub.limits;
-        let time = || self.began.elapsed().saturating_sub(self.in_vain);
         // One is always read, and a thirtieth is never less than that.
         self.whole > 0
             && (limits.bytes.is_some_and(|most| self.taken >= most)
-                || limits.time.is_some_and(|most| time() >= most))
+                || limits.time.is_some_and(|most| self.took() >= most))
     }
 
     /// Reads one file; whether to go on.

@@ -216,12 +216,23 @@ fn wrong_lines(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, lines: &[&Damaged])
 }
 
 fn unknown(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, found: &Found) -> Result<()> {
-    let mine: Vec<_> = found
+    let mut mine: Vec<_> = found
         .strangers
         .iter()
         .filter(|(name, _)| name == shelf.name())
         .map(|(_, (path, _))| (path.clone(), String::new()))
         .collect();
+    if found.passed_over.names > 0 {
+        // Every scrub saw others of them: what was said of one that saw more is not news.
+        let said = shelf
+            .catalogue()
+            .findings_of(shelf.name(), Care::UnknownFiles.as_str())?;
+        mine.retain(|(path, _)| {
+            !said
+                .iter()
+                .any(|row| names(&row.finding.advice.evidence, path))
+        });
+    }
     if mine.is_empty() {
         return Ok(());
     }
@@ -272,6 +283,12 @@ fn read_errors(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, now: &Scrubbed) -> 
 
 fn are(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// Whether a [`list`] has it.
+fn names(list: &str, path: &str) -> bool {
+    let path = printable(path).to_string();
+    list.split("; ").any(|named| named == path)
 }
 
 /// Files by their paths, each with what is said of it. All of them decide what it says: another one is

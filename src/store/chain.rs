@@ -20,6 +20,9 @@ const FORMAT: u32 = 1;
 
 const NEWER: &str = "a newer offsite wrote it: update offsite on this computer";
 
+const NO_HEADER: &str = "it has no header";
+const NO_FOLLOWER: &str = "it does not follow the file before: one was edited, or one is missing";
+
 /// The first line of a file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "t", rename = "journal")]
@@ -181,6 +184,25 @@ impl Chain {
         Ok(())
     }
 
+    /// The head after the last group that was read.
+    pub(super) fn head(&self) -> Sha256 {
+        self.head
+    }
+
+    /// Whether the file `name` of run `run` is not one that follows here, by its first line.
+    pub(super) fn follows(&mut self, run: u64, name: &str) -> Result<Option<Bad>> {
+        let (why, torn) = match before(&self.dir, name)? {
+            // A file that a power cut kept from being begun has nothing, or zeros.
+            None => (NO_HEADER, true),
+            Some(head) if head != self.head => (NO_FOLLOWER, false),
+            Some(_) => return Ok(None),
+        };
+        self.run = run;
+        name.clone_into(&mut self.name);
+        self.at = 0;
+        Ok(Some(self.place(why, torn)))
+    }
+
     /// The byte where the next group begins.
     pub(super) fn at(&self) -> u64 {
         self.at
@@ -299,7 +321,7 @@ impl Chain {
             let header: Header = lines
                 .next()
                 .and_then(|line| serde_json::from_slice(line).ok())
-                .ok_or("it has no header")?;
+                .ok_or(NO_HEADER)?;
             if header.format > FORMAT {
                 return Err(NEWER);
             }
@@ -307,9 +329,7 @@ impl Chain {
                 return Err("its header names another run");
             }
             if header.prev != self.head {
-                return Err(
-                    "it does not follow the file before: one was edited, or one is missing",
-                );
+                return Err(NO_FOLLOWER);
             }
         }
         lines
@@ -336,6 +356,18 @@ impl Chain {
     pub(super) fn unlike(&self) -> Bad {
         self.place("it changed while it was read", false)
     }
+}
+
+/// The head that the file `name` says that it follows; none where it has no header.
+pub(super) fn before(dir: &Dir, name: &str) -> Result<Option<Sha256>> {
+    let mut line = Vec::new();
+    BufReader::new(dir.read(name)?)
+        .take(LONGEST_GROUP)
+        .read_until(b'\n', &mut line)
+        .map_err(|e| Error::io("read", dir.path().join(name), e))?;
+    Ok(serde_json::from_slice(&line)
+        .ok()
+        .map(|header: Header| header.prev))
 }
 
 /// The journal's files by run, oldest first, each relative to the source's folder.

@@ -38,6 +38,8 @@ pub(super) struct Entry {
     pub(super) name: String,
     /// Whether the name is UTF-8; the name is a lossy picture otherwise.
     pub(super) utf8: bool,
+    /// Whether it is certainly no folder; not every file system says so of a name.
+    pub(super) no_folder: bool,
 }
 
 /// The files and folders that a group changed and that are not synced yet.
@@ -379,6 +381,10 @@ impl Dir {
                 name => Some(Ok(Entry {
                     name: String::from_utf8_lossy(name).into_owned(),
                     utf8: std::str::from_utf8(name).is_ok(),
+                    no_folder: !matches!(
+                        entry.file_type(),
+                        FileType::Directory | FileType::Unknown
+                    ),
                 })),
             },
         }))

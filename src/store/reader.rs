@@ -65,6 +65,8 @@ pub struct ChainReport {
     pub records: u64,
     /// The head after the last good group.
     pub head: Sha256,
+    /// Journal files that were not read: not wanted.
+    pub passed_over: u64,
     /// Where the chain breaks, if it does.
     pub broken: Option<Break>,
     /// The last group was not finished (a crash, or a run that is writing now): no damage.
@@ -164,6 +166,18 @@ impl Reader {
         area: Area,
         each: &mut dyn FnMut(Lies) -> Result<()>,
     ) -> Result<()> {
+        self.walk_some(source, area, &mut |_| Ok(true), each)
+    }
+
+    /// The same of those paths only that are `wanted`. All folders are listed; of another path no more
+    /// than its name is read, where the file system says with the name that it is no folder.
+    pub fn walk_some(
+        &self,
+        source: &SourceName,
+        area: Area,
+        wanted: &mut dyn FnMut(&str) -> Result<bool>,
+        each: &mut dyn FnMut(Lies) -> Result<()>,
+    ) -> Result<()> {
         let top = format!("{source}/{}", area.as_str());
         if self.dir.stat(&top)?.is_none() {
             return Ok(());
@@ -175,18 +189,24 @@ impl Reader {
                 continue;
             };
             let path = format!("{folder}/{}", entry.name);
+            if entry.no_folder && !wanted(&path)? {
+                continue;
+            }
             let stands = if entry.utf8 {
                 self.dir.stat(&path).unwrap_or(None)
             } else {
                 None
             };
-            match stands {
-                Some(Stands::Folder) => open.push((self.dir.list(&path)?, path)),
-                Some(Stands::File { bytes, .. }) => each(Lies {
-                    path,
-                    bytes: Some(bytes),
-                })?,
-                None => each(Lies { path, bytes: None })?,
+            let bytes = match stands {
+                Some(Stands::Folder) => {
+                    open.push((self.dir.list(&path)?, path));
+                    continue;
+                }
+                Some(Stands::File { bytes, .. }) => Some(bytes),
+                None => None,
+            };
+            if entry.no_folder || wanted(&path)? {
+                each(Lies { path, bytes })?;
             }
         }
         Ok(())
@@ -195,6 +215,17 @@ impl Reader {
     /// Reads a source's whole journal and checks its chain. `head` is one that was kept
     /// elsewhere, in hex; its first digits are enough.
     pub fn verify_journal(&self, source: &SourceName, head: Option<&str>) -> Result<ChainReport> {
+        self.verify_some(source, head, &mut |_| Ok(true))
+    }
+
+    /// The same of the files of those runs only that are `wanted`: each against itself, and against the
+    /// first lines of its neighbours.
+    pub fn verify_some(
+        &self,
+        source: &SourceName,
+        head: Option<&str>,
+        wanted: &mut dyn FnMut(u64) -> Result<bool>,
+    ) -> Result<ChainReport> {
         let dir = self.dir.sub(source.as_str())?;
         let files = chain::files(&dir)?;
         let mut report = ChainReport {
@@ -203,11 +234,29 @@ impl Reader {
             records: 0,
             head: chain::START,
             broken: None,
+            passed_over: 0,
             torn: false,
             has_head: head.map(|_| false),
         };
-        let mut chain = Chain::new(&dir, chain::START);
+        let mut before = Some(chain::START);
         for (number, (run, name)) in files.iter().enumerate() {
+            let last = number + 1 == files.len();
+            if !wanted(*run)? {
+                report.passed_over += 1;
+                // How the file before ends is told by this one.
+                if let Some(before) = before.take()
+                    && let Some(bad) = Chain::new(&dir, before).follows(*run, name)?
+                {
+                    report.stop(bad, last);
+                    return Ok(report);
+                }
+                continue;
+            }
+            let before_it = match before {
+                Some(head) => head,
+                None => chain::before(&dir, name)?.unwrap_or(chain::START),
+            };
+            let mut chain = Chain::new(&dir, before_it);
             chain.open(*run, name, 0)?;
             report.files += 1;
             loop {
@@ -215,12 +264,12 @@ impl Reader {
                     Found::Group(group) => report.add(&group, head),
                     Found::End => break,
                     Found::Bad(bad) => {
-                        let last = number + 1 == files.len();
                         report.stop(bad, last);
                         return Ok(report);
                     }
                 }
             }
+            before = Some(chain.head());
         }
         Ok(report)
     }

@@ -516,6 +516,72 @@ fn an_edit_is_damage_and_never_cut() {
     world.open().unwrap();
 }
 
+/// Which files of a journal are read makes no difference to what is said of them: a file is held against
+/// itself, and its end against the file that follows, read or not.
+#[test]
+fn a_part_of_the_journal_is_verified_by_itself() {
+    const FILES: u64 = 4;
+    let world = world((true, true));
+    let mut files = Vec::new();
+    for text in ["first", "second", "third", "fourth"] {
+        let mut source = world.open().unwrap();
+        source.place(vec![event(text), event("more")]).unwrap();
+        files.push(world.journal());
+    }
+    let reader = Store::open_read(world.temp.path()).unwrap();
+    // Bit n of `mask`: the nth file is wanted.
+    let broken = |mask: u64| {
+        let mut number = 0;
+        let report = reader
+            .verify_some(&www(), None, &mut |_| {
+                number += 1;
+                Ok(mask & (1 << (number - 1)) != 0)
+            })
+            .unwrap();
+        if report.broken.is_none() {
+            assert_eq!(report.files, u64::from(mask.count_ones()));
+            assert_eq!(report.files + report.passed_over, FILES);
+        }
+        report.broken.map(|broken| broken.file)
+    };
+    let all = 0..1 << FILES;
+    assert!(all.clone().all(|mask| broken(mask).is_none()));
+    let has = |mask: u64, file: usize| mask & (1 << file) != 0;
+    for (number, file) in files.iter().enumerate() {
+        let whole = std::fs::read_to_string(file).unwrap();
+        std::fs::write(file, whole.replace("more", "m0re")).unwrap();
+        for mask in all.clone() {
+            let found = has(mask, number).then(|| file.clone());
+            assert_eq!(broken(mask), found, "{number} of {mask:b}");
+        }
+        std::fs::write(file, &whole).unwrap();
+        // One that is put in its place, whole in itself: who reads it or the one before knows.
+        let Some(before) = number.checked_sub(1) else {
+            continue;
+        };
+        let text = whole.replacen(&prev(&whole), &"0".repeat(64), 1);
+        std::fs::write(file, text).unwrap();
+        for mask in all.clone() {
+            let known = has(mask, before) || has(mask, number);
+            assert_eq!(broken(mask).is_some(), known, "{number} of {mask:b}");
+        }
+        // One that is empty: the last one is what a power cut leaves.
+        std::fs::write(file, "").unwrap();
+        let last = number + 1 == files.len();
+        for mask in all.clone() {
+            let known = !last && (has(mask, before) || has(mask, number));
+            assert_eq!(broken(mask).is_some(), known, "{number} of {mask:b}");
+        }
+        std::fs::write(file, &whole).unwrap();
+    }
+}
+
+/// The head that a journal file says that it follows.
+fn prev(journal: &str) -> String {
+    let header: serde_json::Value = serde_json::from_str(journal.lines().next().unwrap()).unwrap();
+    header["prev"].as_str().unwrap().to_owned()
+}
+
 #[test]
 fn replay_hands_out_what_comes_after_a_position_and_knows_a_strangers() {
     let world = world((true, true));

@@ -240,7 +240,7 @@ fn what_cannot_be_looked_into_is_said_with_the_rest() {
 }
 
 /// A byte of the only journal that there is, far from its end.
-fn edit_journal(nights: &Nights) {
+pub(crate) fn edit_journal(nights: &Nights) {
     let mut files: Vec<_> = fs::read_dir(nights.shelf().join("journal"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
