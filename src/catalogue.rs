@@ -13,6 +13,7 @@ mod backup;
 mod care;
 mod check;
 mod diary;
+mod findings;
 mod known;
 mod lives;
 mod locks;
