@@ -35,6 +35,7 @@ mod sums;
 mod target;
 #[cfg(test)]
 mod tests;
+mod touched;
 mod waiting;
 mod whole;
 

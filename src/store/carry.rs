@@ -1,11 +1,12 @@
 //! Carries out what a group of the journal says. The first time and after a crash it is the same
 //! function, and doing it again changes nothing: each step looks whether it was done.
 
-use super::dir::{Dir, Touched, sync};
+use super::dir::Dir;
 use super::hash;
 use super::incoming::{self, mark_of, marked};
 use super::names::NamingRule;
 use super::sums::Lines;
+use super::touched::{Touched, sync};
 use crate::error::{Error, Result};
 use crate::object::{Clock, Displaced, Healed, Moved, PlaceRecord, Record, State};
 use std::fmt::Write as _;

@@ -1,10 +1,10 @@
 //! Copies of another store's files: read once on the way in, and read back before they count.
 
-use super::dir::{Touched, sync};
 use super::hash;
 use super::incoming::{FOLDER, Incoming};
 use super::medium::{self, Read};
 use super::place::SourceStore;
+use super::touched::{Touched, sync};
 use crate::error::{Error, Kind, Result};
 use crate::object::{Sha256, Timestamp};
 use crate::outcome::Stop;

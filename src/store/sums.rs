@@ -5,7 +5,8 @@
 //! appending; a line is changed only in place, by as many bytes. Where each line begins is
 //! decided before the journal speaks of it, so that writing it again changes nothing.
 
-use super::dir::{Dir, Touched};
+use super::dir::Dir;
+use super::touched::Touched;
 use crate::error::{Error, Result};
 use crate::object::Sha256;
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! Files that were written to a folder of the owner's and wait for their names: one sync for many of
 //! them. A sync for each is what makes careful tools slow.
 
-use super::dir::{Touched, sync};
 use super::target::{Bringing, Target, Unbrought, Wanted, refused, staged_name};
+use super::touched::{Touched, sync};
 use crate::error::Result;
 use std::collections::BTreeMap;
 use std::fs::File;
