@@ -1,11 +1,13 @@
 //! The configuration: TOML into a checked [`Config`]. No network, no secrets.
 
+mod address;
 mod demands;
 mod drill;
 mod filter;
 mod limits;
 mod mirror;
 mod notify;
+mod source;
 mod timetable;
 
 pub use demands::Demands;
@@ -13,11 +15,11 @@ pub use drill::DrillConfig;
 pub use filter::{Filter, glob_set};
 pub use limits::LimitsConfig;
 pub use notify::{NotifyConfig, NtfyConfig, SecretPlace, SecretUrl, WebhookConfig};
+pub use source::{Addressing, Encryption, SourceConfig, Versions};
 pub use timetable::Timetable;
 
 use crate::error::{Error, Kind, Result};
-use crate::http::is_loopback;
-use crate::object::{EvidenceClass, SourceName};
+use crate::object::SourceName;
 use bytesize::ByteSize;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -55,74 +57,6 @@ pub struct StoreConfig {
     pub min_free: u64,
     /// Whether the store may lie on the root file system.
     pub allow_root_fs: bool,
-}
-
-/// One `[[source]]`.
-#[derive(Clone, Debug)]
-pub struct SourceConfig {
-    /// Its name, and its folder on the drive.
-    pub name: SourceName,
-    /// The bucket.
-    pub bucket: String,
-    /// The endpoint's URL; `None` for AWS.
-    pub endpoint: Option<String>,
-    /// The region that requests are signed for.
-    pub region: String,
-    /// Which keys.
-    pub filter: Filter,
-    /// How the bucket's name is put into the URL.
-    pub addressing: Addressing,
-    /// A private CA, PEM.
-    pub ca_file: Option<PathBuf>,
-    /// Where the key comes from: `env`, `profile:NAME`, `process:COMMAND`, `systemd:NAME` or
-    /// `vault:MOUNT/PATH`.
-    pub credentials: String,
-    /// Which versions are pulled.
-    pub versions: Versions,
-    /// What is said of objects that are not encrypted.
-    pub encryption: Encryption,
-    /// What is demanded of the evidence for its objects.
-    pub demands: Demands,
-}
-
-/// Which versions are pulled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Versions {
-    /// All that the bucket holds, where it keeps versions and the key may list them; else what is
-    /// current.
-    #[default]
-    Auto,
-    /// All. That they cannot be listed is an error.
-    All,
-    /// What a plain GET of each key answers.
-    Current,
-}
-
-/// What is said of objects that are not encrypted. They are kept whatever it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Encryption {
-    /// An alarm for what anyone can read, a warning for what cannot be told.
-    Require,
-    /// One warning for each readable format that a source ever has.
-    #[default]
-    Warn,
-    /// Nothing.
-    Ignore,
-}
-
-/// How the bucket's name is put into the URL.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Addressing {
-    /// Path style for every custom endpoint, virtual-hosted style for AWS.
-    #[default]
-    Auto,
-    /// `https://endpoint/bucket/key`.
-    Path,
-    /// `https://bucket.endpoint/key`.
-    Virtual,
 }
 
 impl Config {
@@ -204,7 +138,7 @@ const ROTATE_AFTER: Duration = Duration::from_secs(90 * 24 * 3600);
 struct RawConfig {
     store: RawStore,
     #[serde(default)]
-    source: Vec<RawSource>,
+    source: Vec<source::RawSource>,
     #[serde(default)]
     watch: RawWatch,
     #[serde(default)]
@@ -227,70 +161,6 @@ struct RawStore {
     allow_root_fs: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSource {
-    name: SourceName,
-    bucket: String,
-    #[serde(default)]
-    endpoint: String,
-    #[serde(default)]
-    region: String,
-    #[serde(default)]
-    prefix: String,
-    #[serde(default)]
-    include: Vec<String>,
-    #[serde(default)]
-    exclude: Vec<String>,
-    #[serde(default)]
-    addressing: Addressing,
-    #[serde(default)]
-    ca_file: PathBuf,
-    #[serde(default)]
-    versions: Versions,
-    #[serde(default)]
-    encryption: Encryption,
-    #[serde(default)]
-    credentials: Option<String>,
-    #[serde(default)]
-    allow_http: bool,
-    #[serde(default)]
-    minisign: OneOrMany,
-    #[serde(default)]
-    signed: Vec<String>,
-    require: Option<EvidenceClass>,
-}
-
-/// A text, or a list of them.
-#[derive(Default)]
-struct OneOrMany(Vec<String>);
-
-impl<'de> Deserialize<'de> for OneOrMany {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
-        struct Either;
-        impl<'de> serde::de::Visitor<'de> for Either {
-            type Value = OneOrMany;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a text or a list of texts")
-            }
-            fn visit_str<E>(self, text: &str) -> std::result::Result<OneOrMany, E> {
-                Ok(OneOrMany(vec![text.to_owned()]))
-            }
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                self,
-                mut list: A,
-            ) -> std::result::Result<OneOrMany, A::Error> {
-                let mut texts = Vec::new();
-                while let Some(text) = list.next_element()? {
-                    texts.push(text);
-                }
-                Ok(OneOrMany(texts))
-            }
-        }
-        from.deserialize_any(Either)
-    }
-}
-
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawWatch {
@@ -303,7 +173,7 @@ impl RawConfig {
         let sources = self
             .source
             .into_iter()
-            .map(RawSource::check)
+            .map(source::RawSource::check)
             .collect::<Result<Vec<_>>>()?;
         if sources.is_empty() {
             return Err(Error::new(Kind::Usage, "no [[source]] is configured")
@@ -355,105 +225,6 @@ impl RawStore {
             allow_root_fs: self.allow_root_fs,
         })
     }
-}
-
-impl RawSource {
-    fn check(self) -> Result<SourceConfig> {
-        let name = self.name;
-        if self.bucket.is_empty() {
-            return Err(Error::new(
-                Kind::Usage,
-                format!("source {name}: bucket is empty"),
-            ));
-        }
-        let endpoint = (!self.endpoint.is_empty()).then_some(self.endpoint);
-        if let Some(url) = &endpoint {
-            check_endpoint(&name, url, self.allow_http)?;
-        }
-        if endpoint.is_none() && self.region.is_empty() {
-            return Err(
-                Error::new(Kind::Usage, format!("source {name}: no region"))
-                    .hint("for AWS, write region = \"eu-central-1\" or where the bucket is; for another provider, write its endpoint"),
-            );
-        }
-        let demands = Demands::new(&self.minisign.0, &self.signed, self.require);
-        let demands = demands.map_err(|error| {
-            let what = format!("source {name}: {}", error.subject());
-            let hint = error.way_out().unwrap_or_default().to_owned();
-            Error::new(Kind::Usage, what).hint(hint)
-        })?;
-        Ok(SourceConfig {
-            demands,
-            filter: Filter::new(&self.prefix, &self.include, &self.exclude)?,
-            bucket: self.bucket,
-            region: if self.region.is_empty() {
-                // What servers with a single region expect.
-                "us-east-1".to_owned()
-            } else {
-                self.region
-            },
-            endpoint,
-            addressing: self.addressing,
-            encryption: self.encryption,
-            versions: self.versions,
-            ca_file: (!self.ca_file.as_os_str().is_empty()).then_some(self.ca_file),
-            credentials: self.credentials.unwrap_or_else(|| "env".to_owned()),
-            name,
-        })
-    }
-}
-
-/// What is wrong with a server's address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wrong {
-    /// It is none.
-    NoUrl,
-    /// It names no host.
-    NoHost,
-    /// A name or a password stands in it.
-    Password,
-    /// It is plain `http` to another machine, and the owner did not allow that.
-    Plain,
-}
-
-/// The host of an address that may be used: `https` anywhere, `http` on loopback or where the owner
-/// allowed it. Without TLS anyone on the way can read what is said and answer in the other's name.
-fn host_of(url: &str, allow_http: bool) -> Result<&str, Wrong> {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    match scheme {
-        _ if authority.contains('@') => Err(Wrong::Password),
-        _ if host.is_empty() => Err(Wrong::NoHost),
-        "https" => Ok(host),
-        "http" if allow_http || is_loopback(host) => Ok(host),
-        "http" => Err(Wrong::Plain),
-        _ => Err(Wrong::NoUrl),
-    }
-}
-
-fn check_endpoint(name: &SourceName, url: &str, allow_http: bool) -> Result<()> {
-    let whole = "write it whole, such as https://fra1.digitaloceanspaces.com";
-    let (what, way_out) = match host_of(url, allow_http) {
-        Ok(_) => return Ok(()),
-        Err(Wrong::Password) => (
-            "the endpoint holds a name or a password".to_owned(),
-            "write the endpoint without it; the key comes from `credentials`",
-        ),
-        Err(Wrong::NoHost) => (format!("endpoint {url:?} names no host"), whole),
-        Err(Wrong::Plain) => (
-            format!("endpoint {url} is not encrypted"),
-            "use https://, or write allow_http = true if the network between is yours",
-        ),
-        Err(Wrong::NoUrl) => (
-            format!("endpoint {url:?} is not a URL"),
-            "write it with https://, such as https://fra1.digitaloceanspaces.com",
-        ),
-    };
-    Err(Error::new(Kind::Usage, format!("source {name}: {what}")).hint(way_out))
 }
 
 /// A size in bytes, as the configuration and the command line have it; `name` is whose.

@@ -1,6 +1,7 @@
 //! `[notify]`: who is told how each run went, and where.
 
-use super::{Wrong, host_of, parse_duration};
+use super::address::{Wrong, host_of};
+use super::parse_duration;
 use crate::error::{Error, Kind, Result};
 use serde::Deserialize;
 use std::fmt;
