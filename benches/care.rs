@@ -4,22 +4,16 @@
 
 #![allow(clippy::indexing_slicing, clippy::print_stdout, clippy::unwrap_used)]
 
-use offsite::bucket::{Bucket as Client, Tuning};
-use offsite::config::{
-    Addressing, Demands, Encryption, Filter, LimitsConfig, SourceConfig, StoreConfig, Versions,
-};
-use offsite::credentials::Credentials;
-use offsite::demo::bucket::{Bucket, READER, Server};
-use offsite::home::{Home, probe_sqlite};
-use offsite::object::{Clock, KeyPrint, SourceName};
-use offsite::outcome::{Ended, Silent, Stop};
-use offsite::pull::Pull;
-use offsite::store::{InitOptions, Store};
+mod support;
+
+use offsite::demo::bucket::{Bucket, Server};
+use offsite::home::Home;
+use offsite::object::Clock;
+use offsite::outcome::Ended;
 use rustix::fs::{Advice, fadvise};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use tempfile::TempDir;
 
 const ROUNDS: usize = 5;
@@ -160,7 +154,7 @@ fn cold(store: &Path) {
 
 /// A store that pulled so many files of so many bytes, in a hundred folders where there are many.
 fn filled(folder: &TempDir, files: usize, bytes: usize) -> PathBuf {
-    let bucket = Bucket::new("backups", Clock::System);
+    let bucket = Bucket::new(support::BUCKET, Clock::System);
     let server = Server::start(vec![bucket.clone()], None).unwrap();
     for number in 0..files {
         let mut body = b"age-encryption.org/v1\n-> X25519 abc\ndef\n--- ghi\n".to_vec();
@@ -170,48 +164,15 @@ fn filled(folder: &TempDir, files: usize, bytes: usize) -> PathBuf {
         bucket.put(&format!("{}/file-{number}.age", number % 100), body);
     }
     let path = folder.path().join("store");
-    let options = InitOptions {
-        allow_root_fs: true,
-        now: Clock::System.now(),
-        probe_sqlite: &probe_sqlite,
-    };
-    Store::init(&path, &options).unwrap();
-    let config = StoreConfig {
-        path: path.clone(),
-        id: None,
-        min_free: 0,
-        allow_root_fs: true,
-    };
-    pull(&config, server.endpoint());
+    support::init(&path, Clock::System.now());
+    pull(&path, server.endpoint());
     path
 }
 
-fn pull(store: &StoreConfig, endpoint: String) {
-    let source = SourceConfig {
-        name: SourceName::new("b").unwrap(),
-        bucket: "backups".to_owned(),
-        endpoint: Some(endpoint),
-        region: "us-east-1".to_owned(),
-        filter: Filter::default(),
-        addressing: Addressing::Auto,
-        ca_file: None,
-        credentials: "env".to_owned(),
-        encryption: Encryption::default(),
-        versions: Versions::default(),
-        demands: Demands::default(),
-    };
-    let credentials = Credentials::given(READER.id, READER.secret);
-    let pull = Pull {
-        bucket: Client::new(&source, &credentials, Tuning::default()).unwrap(),
-        source,
-        key: KeyPrint::of(READER.id),
-        limits: LimitsConfig::default(),
-        clock: Clock::System,
-        stop: Stop::default(),
-        reporter: Arc::new(Silent),
-    };
+fn pull(store: &Path, endpoint: String) {
+    let pull = support::pull(endpoint, Clock::System);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut home = Home::open(store, Clock::System).unwrap();
+    let mut home = Home::open(&support::store(store), Clock::System).unwrap();
     let outcome = offsite::night::turn(&runtime, &mut home.shelf(&pull.source).unwrap(), &pull);
     assert_eq!(outcome.unwrap().ended, Ended::Complete);
     home.close().unwrap();

@@ -4,21 +4,15 @@
 
 #![allow(clippy::indexing_slicing, clippy::print_stdout, clippy::unwrap_used)]
 
+mod support;
+
 use jiff::SignedDuration;
-use offsite::bucket::{Bucket as Client, Tuning};
-use offsite::config::{
-    Addressing, Demands, Encryption, Filter, LimitsConfig, SourceConfig, StoreConfig, Versions,
-};
-use offsite::credentials::Credentials;
-use offsite::demo::bucket::{Bucket, READER, Server, Versioning};
-use offsite::home::{Home, probe_sqlite};
-use offsite::object::{Clock, KeyPrint, SourceName, Timestamp};
-use offsite::outcome::{Ended, Silent, Stop};
-use offsite::pull::Pull;
-use offsite::store::{InitOptions, Store};
-use std::path::PathBuf;
+use offsite::demo::bucket::{Bucket, Server, Versioning};
+use offsite::home::Home;
+use offsite::object::{Clock, Timestamp};
+use offsite::outcome::Ended;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::Instant;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -82,23 +76,9 @@ fn versions() {
 
 /// A night's pull as a process of its own: its time, its memory, and what is open after it.
 fn one_night(endpoint: &str, store: &str, at: Timestamp, watched: bool) {
-    let (clock, source) = (Clock::standing_at(at), source(endpoint.to_owned()));
-    let store = StoreConfig {
-        path: store.into(),
-        id: None,
-        min_free: 0,
-        allow_root_fs: true,
-    };
-    let credentials = Credentials::given(READER.id, READER.secret);
-    let pull = Pull {
-        bucket: Client::new(&source, &credentials, Tuning::default()).unwrap(),
-        source,
-        key: KeyPrint::of(READER.id),
-        limits: LimitsConfig::default(),
-        clock: clock.clone(),
-        stop: Stop::default(),
-        reporter: Arc::new(Silent),
-    };
+    let clock = Clock::standing_at(at);
+    let pull = support::pull(endpoint.to_owned(), clock.clone());
+    let store = support::store(Path::new(store));
     let runtime = Runtime::new().unwrap();
     let mut home = Home::open(&store, clock).unwrap();
     let mut shelf = home.shelf(&pull.source).unwrap();
@@ -122,22 +102,6 @@ fn peak() -> f64 {
     kib.parse::<f64>().unwrap() / 1024.0
 }
 
-fn source(endpoint: String) -> SourceConfig {
-    SourceConfig {
-        name: SourceName::new("b").unwrap(),
-        bucket: "backups".to_owned(),
-        endpoint: Some(endpoint),
-        region: "us-east-1".to_owned(),
-        filter: Filter::default(),
-        addressing: Addressing::Auto,
-        ca_file: None,
-        credentials: "env".to_owned(),
-        encryption: Encryption::default(),
-        versions: Versions::default(),
-        demands: Demands::default(),
-    }
-}
-
 struct Scene {
     endpoint: String,
     store: PathBuf,
@@ -151,15 +115,10 @@ impl Scene {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::standing_at(at(0));
-        let bucket = Bucket::new("backups", clock.clone());
+        let bucket = Bucket::new(support::BUCKET, clock.clone());
         let server = Server::start(vec![bucket.clone()], None).unwrap();
         let store = folder.path().join("store");
-        let options = InitOptions {
-            allow_root_fs: true,
-            now: at(0),
-            probe_sqlite: &probe_sqlite,
-        };
-        Store::init(&store, &options).unwrap();
+        support::init(&store, at(0));
         Self {
             endpoint: server.endpoint(),
             store,
