@@ -34,7 +34,12 @@ fn cron_is_silent_unless_something_is_wrong() {
         (&jobs[0], "pull", "pull", &[0, 3, 6][..]),
         (&jobs[1], "status", "status", &[0]),
         (&jobs[2], "scrub", "scrub --heal", &[0, 3, 6]),
-        (&jobs[3], "drill", "drill --scratch /mnt/usb", &[0, 3, 6]),
+        (
+            &jobs[3],
+            "drill",
+            "drill --scratch /mnt/usb/offsite-drill",
+            &[0, 3, 6],
+        ),
     ] {
         for code in 0..=7 {
             let mut sh = Command::new("/bin/sh");

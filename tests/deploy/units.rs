@@ -140,7 +140,7 @@ fn the_command_of_a_drill_may_do_what_gpg_tar_and_restic_do() {
     // The card is not written to, and the drive is there, or the unit does not start.
     assert_eq!(
         setting(&drill, "Environment"),
-        "TMPDIR=/mnt/usb HOME=/var/tmp"
+        "TMPDIR=/mnt/usb/offsite-drill HOME=/var/tmp"
     );
     assert_eq!(setting(&drill, "PrivateTmp"), "yes");
     // No bucket is asked, so the key is not there to be taken.
