@@ -308,16 +308,22 @@ impl Plan<'_> {
         }
         let at = known.map_or_else(|| self.drive.clock.now(), |s| s.last_modified);
         let to = self.free_history(&payload.key, spelling, at, sha256)?;
-        if known.is_none() {
-            self.moved_aside(&payload.key, path, &to)?;
-        }
+        let sums_at = match known {
+            Some(_) => self.ends.allot(&to, None)?,
+            None => {
+                self.moved_aside(&payload.key, path, &to)?;
+                None
+            }
+        };
         Ok(Some(Displaced {
-            sums_at: self.ends.allot(&to, None)?,
+            sums_at,
             to,
             sha256,
         }))
     }
 
+    /// Says so. The file gets no line in the sums: nobody vouches for it, it may be what is left of one
+    /// that has rotted, and a rebuild would take it for a version.
     fn moved_aside(&mut self, key: &ObjectKey, path: &str, to: &str) -> Result<()> {
         self.push(Record::Fact(Fact::Event(EventRecord {
             kind: "moved-aside".into(),
@@ -455,16 +461,20 @@ impl Plan<'_> {
             _ => None,
         };
         let sums_at = self.ends.allot(&to, None)?;
-        self.used.extend([from.clone(), to.clone()]);
-        self.moved_away.insert(from.clone(), to.clone());
-        self.push(Record::Move(Moved {
+        self.shift(Moved {
             key,
             sha256,
             from,
             to,
             sums_from,
             sums_at,
-        }))
+        })
+    }
+
+    fn shift(&mut self, moved: Moved) -> Result<()> {
+        self.used.extend([moved.from.clone(), moved.to.clone()]);
+        self.moved_away.insert(moved.from.clone(), moved.to.clone());
+        self.push(Record::Move(moved))
     }
 
     /// Makes sure that the folders `path` lies in are there or can be made. A file that nobody
@@ -494,7 +504,15 @@ impl Plan<'_> {
         let now = self.drive.clock.now();
         let to = self.free_history(key, &Spelling::default(), now, sha256)?;
         self.moved_aside(key, path, &to)?;
-        self.move_to(key.clone(), sha256, path.to_owned(), to, None)
+        self.clear_way(&to)?;
+        self.shift(Moved {
+            key: key.clone(),
+            sha256,
+            from: path.to_owned(),
+            to,
+            sums_from: None,
+            sums_at: None,
+        })
     }
 
     fn in_the_way(&self, path: &str, what: &str) -> Error {

@@ -175,3 +175,34 @@ fn p2_a_file_that_nobody_knows_is_moved_aside_or_adopted() {
         assert_eq!(nights.events("k").len(), usize::from(moved));
     }
 }
+
+/// A rebuild that reads the files finds out that one has rotten; the pull that fetches it again moves the
+/// rotten one aside. No rebuild after that may take it for a version.
+#[test]
+fn p4_what_has_rotted_is_never_taken_for_a_version() {
+    let mut nights = Nights::new();
+    for key in ["k", "folder/k"] {
+        nights.bucket.put(key, "first.");
+    }
+    nights.night();
+    let latest = nights.shelf().join("latest");
+    std::fs::write(latest.join("k"), "fIrst.").unwrap();
+    // Where a folder must be.
+    std::fs::remove_dir_all(latest.join("folder")).unwrap();
+    std::fs::write(latest.join("folder"), "what is left of it").unwrap();
+    nights.offsite(&["catalogue", "rebuild", "--deep"]);
+    nights.some_night().unwrap();
+    for deep in [[].as_slice(), &["--deep"]] {
+        nights.offsite(&[&["catalogue", "rebuild"], deep].concat());
+        for key in ["k", "folder/k"] {
+            assert_eq!(nights.latest(key).unwrap(), b"first.");
+            assert_eq!(nights.versions(key).len(), 1, "{key}");
+        }
+        assert_eq!(nights.versions("folder").len(), 0);
+    }
+    nights
+        .offsite(&["scrub", "--all"])
+        .exits(3)
+        .says(&["; 2 unknown"]);
+    assert_eq!(nights.history("k"), [b"fIrst."]);
+}
