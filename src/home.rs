@@ -51,6 +51,8 @@ impl Home {
     /// The same, with the lock taken in this manner.
     pub fn open_as(config: &StoreConfig, clock: Clock, manner: Manner) -> Result<Self> {
         let store = open_store(config, &clock, manner)?;
+        // The lock may have been waited for.
+        store.still_there()?;
         let mode = journal_mode(&store.marker().facts);
         catalogue_is_no_link(&store)?;
         if store.reader().stat(CATALOGUE)?.is_none() && !store.reader().remains()?.is_empty() {

@@ -16,7 +16,7 @@ pub use heal::{Healer, OtherStore, Unhealed};
 pub use judge::{Expected, Fault, Note, judge};
 
 use crate::catalogue::Catalogue;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::home::Home;
 use crate::object::{Clock, SourceName, StoredVersion, Timestamp};
 use crate::outcome::{Reporter, Stop};
@@ -176,13 +176,18 @@ impl Scrub<'_> {
             let begun = Instant::now();
             home = match home.make_way(open, self.stop) {
                 Ok(home) => home,
-                Err(error) => return (None, Err(error)),
+                Err(error) => {
+                    round.found.interrupted |= error.kind() == Kind::Interrupted;
+                    return (None, Err(error));
+                }
             };
             if let Err(error) = round.go_on(home.catalogue(), begun.elapsed()) {
                 return (Some(home), Err(error));
             }
         }
         let took = round.took();
+        // There is no place to stop in what comes now, and nobody is to wait for its end.
+        home.store().keep();
         let done = self.around(&Ground::Home(&mut home), found, took);
         (Some(home), done)
     }

@@ -184,6 +184,11 @@ impl Store {
         Ok(Reader { dir, marker })
     }
 
+    /// Gives way no more, where it was opened to do so: who waits is told that it is in use.
+    pub fn keep(&self) {
+        self.lock.keep();
+    }
+
     /// The same store, to read.
     pub fn reader(&self) -> &Reader {
         &self.reader

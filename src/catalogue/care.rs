@@ -257,8 +257,14 @@ impl Hand<'_> {
     /// The file was read when it was healed.
     pub(super) fn healed(&self, healed: &Healed) -> rusqlite::Result<()> {
         self.execute(
-            "UPDATE version SET checked_at = ?3 WHERE source_id = ?1 AND path = ?2",
-            params![self.source, healed.path, healed.at.as_millisecond()],
+            "UPDATE version SET checked_at = ?3, sums_at = coalesce(?4, sums_at)
+             WHERE source_id = ?1 AND path = ?2",
+            params![
+                self.source,
+                healed.path,
+                healed.at.as_millisecond(),
+                healed.sums_at.map(number)
+            ],
         )
     }
 

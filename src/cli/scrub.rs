@@ -84,7 +84,11 @@ pub(super) fn run(context: &mut Context, args: Args) -> Result<Exit> {
     };
     let (found, damaged, done) = match open(context, &args)? {
         Opened::Home(home) => {
-            let store = store_config(context, args.store.store.clone())?;
+            // Afterwards it must be this very one.
+            let store = StoreConfig {
+                id: Some(home.store().marker().id.clone()),
+                ..store_config(context, args.store.store.clone())?
+            };
             let open = || open_home(&store);
             let (found, done) = in_home(&args, config.as_ref(), (*home, &open), scrub)?;
             (found, false, done)

@@ -71,7 +71,11 @@ fn of_fact(fact: Fact) -> Step {
         // What its own drive did is said of the first store alone: here it would be wrong, and would keep
         // what this drive does from being said.
         Fact::Finding(finding) if finding.care().is_some() => Step::Nothing,
-        Fact::Event(event) if event.kind == EventRecord::HEALED => Step::Nothing,
+        Fact::Event(event)
+            if [EventRecord::HEALED, EventRecord::MOVED_ASIDE].contains(&event.kind.as_str()) =>
+        {
+            Step::Nothing
+        }
         fact => Step::Fact(fact),
     }
 }
@@ -388,7 +392,7 @@ mod tests {
             (noted(Expired), "lost"),
             (noted(Archived), "fact"),
             (noted(Skipped), "fact"),
-            (event("moved-aside"), "fact"),
+            (event("moved-aside"), "nothing"),
             (event("healed"), "nothing"),
             (finding("contradiction"), "fact"),
             (finding("rot"), "nothing"),

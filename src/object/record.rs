@@ -415,6 +415,8 @@ pub struct EventRecord {
 impl EventRecord {
     /// A damaged file of the drive has its bytes again.
     pub const HEALED: &str = "healed";
+    /// A file that nobody knew made room for one that came.
+    pub const MOVED_ASIDE: &str = "moved-aside";
 }
 
 /// How grave a finding is.

@@ -6,8 +6,8 @@ use super::{Damaged, Fault, Healer, Unhealed};
 use crate::catalogue::Catalogue;
 use crate::error::Result;
 use crate::home::{Diary, Shelf, shown_as_before, shown_when_placed, standing_of};
-use crate::object::{InBucket, ObjectKey, SourceName, State, StoredVersion};
-use crate::store::names::{self, Spelling};
+use crate::object::{InBucket, SourceName, State, StoredVersion};
+use crate::outcome::Stop;
 use crate::store::{Entry, Whole};
 
 /// Rows read at a time.
@@ -34,6 +34,7 @@ pub(super) fn regain(
     (shelf, diary): (&mut Shelf<'_>, &mut Diary<'_>),
     version: &StoredVersion,
     healers: &mut [Box<dyn Healer + '_>],
+    stop: &Stop,
 ) -> Result<Option<Damaged>> {
     let Some(sha256) = version.sha256 else {
         return Ok(None);
@@ -55,6 +56,8 @@ pub(super) fn regain(
         });
         let brought = match healer.bring(shelf, version, sha256) {
             Ok(whole) => filed(shelf, version, &there, whole)?,
+            // It is asked for again.
+            Err(Unhealed::Without(_)) if stop.requested() => return Ok(None),
             Err(Unhealed::Without(why)) => Err(why),
             Err(Unhealed::Drive(error)) => return Err(error),
         };
@@ -90,7 +93,6 @@ fn filed(
     let under = match &standing {
         Some(standing) if standing.sha256 == version.sha256 => Under::Same,
         Some(_) => Under::Other,
-        None if stands(shelf, key, &spelling) => Under::Unknown,
         None => Under::Nothing,
     };
     let latest = format!("{}/latest/", shelf.name());
@@ -122,9 +124,8 @@ fn filed(
 /// What stands under the name of a lost version's key.
 #[derive(Clone, Copy)]
 enum Under {
+    /// Nothing that a row speaks of.
     Nothing,
-    /// Something that no row speaks of.
-    Unknown,
     /// A version with the same bytes.
     Same,
     /// One with other bytes.
@@ -148,27 +149,14 @@ fn place(
     in_bucket: InBucket,
 ) -> std::result::Result<Place, &'static str> {
     match (state, was_latest, under) {
+        // What nobody knows, perhaps what is left of it, is moved aside.
         (State::Stored, true, Under::Nothing | Under::Same) => Ok(Place::Latest),
-        // Moved aside, it would get a line in the sums, and the next rebuild take it for a version.
-        (State::Stored, true, Under::Unknown) => Err(
-            "a file that nothing vouches for, perhaps what is left of it, has its name: move it out of the store, or let the next `offsite pull` do that",
-        ),
         // In `history/` it would be one that the bucket does not show, and pulls would leave it there.
         (State::Stored, ..) if in_bucket == InBucket::Current => Err(
             "the bucket shows it, and another version stands under its name: the next `offsite pull` fetches it",
         ),
         (state, ..) => Ok(Place::History(state)),
     }
-}
-
-/// Whether anything stands under the key's name.
-fn stands(shelf: &Shelf<'_>, key: &ObjectKey, spelling: &Spelling) -> bool {
-    let store = shelf.store();
-    let path = names::latest(store.marker().naming, key, spelling);
-    !matches!(
-        store.reader().stat(&format!("{}/{path}", shelf.name())),
-        Ok(None)
-    )
 }
 
 #[cfg(test)]
@@ -178,7 +166,7 @@ mod tests {
     #[test]
     fn where_a_lost_version_belongs() {
         use InBucket::{Current, Gone};
-        use Under::{Nothing, Other, Same, Unknown};
+        use Under::{Nothing, Other, Same};
         let (latest, older) = ((State::Stored, true), (State::Stored, false));
         let held = (State::Held, false);
         let history = |state| Some(Place::History(state));
@@ -186,16 +174,12 @@ mod tests {
             (latest, Nothing, Current, Some(Place::Latest)),
             (latest, Nothing, Gone, Some(Place::Latest)),
             (latest, Same, Current, Some(Place::Latest)),
-            (latest, Unknown, Current, None),
-            (latest, Unknown, Gone, None),
             (latest, Other, Current, None),
             (latest, Other, Gone, history(State::Stored)),
             (older, Nothing, Current, None),
             (older, Nothing, Gone, history(State::Stored)),
-            (older, Unknown, Gone, history(State::Stored)),
             (held, Nothing, Current, history(State::Held)),
             (held, Other, Current, history(State::Held)),
-            (held, Unknown, Gone, history(State::Held)),
         ] {
             assert_eq!(place(there, under, shown).ok(), wanted);
         }

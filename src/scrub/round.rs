@@ -36,7 +36,7 @@ pub(super) struct Round<'r> {
     began: Instant,
     /// What is read in this run bears this time.
     at: Timestamp,
-    found: &'r mut Found,
+    pub(super) found: &'r mut Found,
     /// Files that are right, their bytes,
     whole: u64,
     taken: u64,
@@ -134,21 +134,28 @@ impl<'r> Round<'r> {
     /// Others had the store for so long: what they moved or replaced is read where it is now.
     pub(super) fn go_on(&mut self, catalogue: &Catalogue, lent: Duration) -> Result<()> {
         self.in_vain = self.in_vain.saturating_add(lent);
-        let mut still = Vec::new();
-        for mut one in std::mem::take(&mut self.found.damaged) {
-            match catalogue.still_to_check(&one.version)? {
-                Some(row) => {
+        let mut done = Ok(());
+        let (bad, at) = (&mut self.bad, self.at);
+        self.found.damaged.retain_mut(|one| {
+            match done.is_ok().then(|| catalogue.still_to_check(&one.version)) {
+                // They may have healed it, too.
+                Some(Ok(Some(row))) if row.right_at().is_none_or(|right| right <= at) => {
                     one.sums_at = row.sums_at;
                     one.version = row.version;
-                    still.push(one);
+                    true
                 }
-                None => {
-                    self.bad.remove(&one.path);
+                Some(Ok(_)) => {
+                    bad.remove(&one.path);
+                    false
                 }
+                Some(Err(error)) => {
+                    done = Err(error);
+                    true
+                }
+                None => true,
             }
-        }
-        self.found.damaged = still;
-        Ok(())
+        });
+        done
     }
 
     /// The time that what is right took.

@@ -77,7 +77,7 @@ impl Scrub<'_> {
             if self.stop.requested() {
                 break;
             }
-            damaged.extend(regain((shelf, diary), &version, healers)?);
+            damaged.extend(regain((shelf, diary), &version, healers, self.stop)?);
         }
         Ok(())
     }
@@ -93,6 +93,9 @@ fn is_acknowledged(catalogue: &Catalogue, found: &Found) -> Result<bool> {
     }
     let around = found.journals.iter().chain(&found.unread);
     wrong.extend(around.map(|(source, _)| source.clone()));
+    if wrong.is_empty() || !found.catalogue.is_empty() {
+        return Ok(false);
+    }
     let open = catalogue.findings(true)?;
     Ok(!open.iter().any(|row| {
         wrong.contains(&row.source)
@@ -156,7 +159,7 @@ fn say(
     }
     rotten(shelf, diary, damaged)?;
     unknown(shelf, diary, found)?;
-    read_errors(shelf, diary, &scrubbed)?;
+    read_errors(shelf, diary, &scrubbed, (found, damaged))?;
     diary.add(shelf, Fact::Scrubbed(scrubbed))
 }
 
@@ -227,6 +230,9 @@ fn unknown(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, found: &Found) -> Resul
         let said = shelf
             .catalogue()
             .findings_of(shelf.name(), Care::UnknownFiles.as_str())?;
+        if said.iter().any(|row| row.ack.is_none()) {
+            return Ok(());
+        }
         mine.retain(|(path, _)| {
             !said
                 .iter()
@@ -248,7 +254,12 @@ fn unknown(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, found: &Found) -> Resul
 }
 
 /// A drive that cannot read what it once wrote, and how that goes.
-fn read_errors(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, now: &Scrubbed) -> Result<()> {
+fn read_errors(
+    shelf: &mut Shelf<'_>,
+    diary: &mut Diary<'_>,
+    now: &Scrubbed,
+    (found, damaged): (&Found, &[Damaged]),
+) -> Result<()> {
     if now.read_errors == 0 {
         return Ok(());
     }
@@ -267,18 +278,24 @@ fn read_errors(shelf: &mut Shelf<'_>, diary: &mut Diary<'_>, now: &Scrubbed) -> 
         .chain([now])
         .map(|scrub| scrub.read_errors.to_string())
         .collect();
+    let unreadable = |one: &&Damaged| matches!(one.fault, Fault::Unreadable(_));
+    let files = damaged
+        .iter()
+        .filter(unreadable)
+        .map(|one| one.path.clone());
+    let others = found.unread.iter().filter(|(name, _)| *name == source);
+    let others = others.map(|(_, (path, _))| path.clone());
+    let evidence = list(files.chain(others).map(|path| (path, String::new())));
     let advice = Advice {
         what: format!(
-            "the drive could not read {} of this source",
-            are(now.read_errors as usize, "file or folder", "files and folders")
-        ),
-        evidence: format!(
-            "what could not be read, in this scrub last: {}",
+            "the drive could not read {} of this source (in the last scrubs: {})",
+            are(now.read_errors as usize, "file or folder", "files and folders"),
             trend.join(", ")
         ),
+        evidence,
         next: "a drive that begins like this soon ends: copy it to another one while it can be read (`offsite mirror --to DIR`), check cable and power, and replace it".to_owned(),
     };
-    diary.finding(shelf, Care::ReadErrors, Severity::Warning, advice)
+    diary.finding_once(shelf, Care::ReadErrors, Severity::Warning, advice)
 }
 
 fn are(count: usize, one: &str, many: &str) -> String {

@@ -140,16 +140,21 @@ fn check_empty(dir: &Dir) -> Result<()> {
 
 /// Whether `name` is what an `init` leaves that was cut off before the marker stood.
 fn is_left_over(dir: &Dir, name: &str) -> Result<bool> {
-    let opening = match name.strip_suffix(UNFINISHED).unwrap_or(name) {
-        readme::README => readme::OPENING,
-        MARKER => marker::WORDS,
+    let (whole, opening) = match name.strip_suffix(UNFINISHED) {
+        Some(readme::README) => (false, readme::OPENING),
+        Some(MARKER) => (false, marker::WORDS),
+        None if name == readme::README => (true, readme::OPENING),
         _ => return Ok(false),
     };
     let Some(Stands::File { .. }) = dir.stat(name)? else {
         return Ok(false);
     };
-    // Unfinished, it may hold less than our first words; what begins otherwise is somebody's own.
-    let ours = |text: String| text.starts_with(opening) || opening.starts_with(&text);
+    // What begins with other words is somebody's own. Unfinished, it may hold a part of ours, or the
+    // zeros that a power cut leaves.
+    let ours = |text: String| {
+        let unfinished = || opening.starts_with(&text) || text.bytes().all(|byte| byte == 0);
+        text.starts_with(opening) || (!whole && unfinished())
+    };
     Ok(dir.text(name).is_ok_and(ours))
 }
 
@@ -344,6 +349,15 @@ mod tests {
                 b"This drive is mine: \xff"
             );
         }
+        let zeros = temp.path().join("zeros");
+        std::fs::create_dir(&zeros).unwrap();
+        std::fs::write(zeros.join("README.txt.new"), [0; 900]).unwrap();
+        init(&zeros, None, &options(true)).unwrap();
+        // An empty one of that name was finished by whoever made it.
+        let empty = temp.path().join("empty");
+        std::fs::create_dir(&empty).unwrap();
+        std::fs::write(empty.join("README.txt"), "").unwrap();
+        init(&empty, None, &options(true)).unwrap_err();
     }
 
     #[test]

@@ -16,6 +16,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -113,6 +114,7 @@ impl Holder {
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
+    me: Arc<Mutex<Holder>>,
     stop: Option<Sender<()>>,
     beating: Option<JoinHandle<()>>,
 }
@@ -139,7 +141,10 @@ impl Lock {
             let Some(waits) = waits.filter(|_| gives_way) else {
                 break Err(who);
             };
-            if let Err(error) = dir.create(WANTED) {
+            // Another user's is as good as ours.
+            if let Err(error) = dir.create(WANTED)
+                && dir.stat(WANTED)?.is_none()
+            {
                 break Err(error);
             }
             if !std::mem::replace(&mut asked, true) {
@@ -151,6 +156,11 @@ impl Lock {
             dir.unlink(WANTED)?;
         }
         taken
+    }
+
+    /// From now on it is kept to the end, and nobody is to wait for it.
+    pub(super) fn keep(&self) {
+        renew(&self.me, &self.file, |me| me.gives_way = false);
     }
 
     fn attempt(dir: &Dir, clock: &Clock, gives_way: bool) -> Result<Attempt> {
@@ -174,15 +184,17 @@ impl Lock {
             return Ok(Attempt::Held(there));
         }
         me.write(&file).map_err(fail)?;
+        let me = Arc::new(Mutex::new(me));
         let (stop, stopped) = channel();
         let theirs = file.try_clone().map_err(fail)?;
-        let clock = clock.clone();
+        let (clock, beats) = (clock.clone(), Arc::clone(&me));
         let beating = std::thread::Builder::new()
             .name("heartbeat".into())
-            .spawn(move || beat(me, &theirs, &clock, &stopped))
+            .spawn(move || beat(&beats, &theirs, &clock, &stopped))
             .map_err(fail)?;
         Ok(Attempt::Taken(Self {
             file,
+            me,
             stop: Some(stop),
             beating: Some(beating),
         }))
@@ -203,12 +215,17 @@ impl Reader {
     }
 }
 
-fn beat(mut me: Holder, file: &File, clock: &Clock, stopped: &Receiver<()>) {
+fn beat(me: &Mutex<Holder>, file: &File, clock: &Clock, stopped: &Receiver<()>) {
     while stopped.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
-        me.beat = clock.now();
-        if let Err(e) = me.write(file) {
-            log::warn!("cannot renew the store's lock: {e}");
-        }
+        renew(me, file, |me| me.beat = clock.now());
+    }
+}
+
+fn renew(me: &Mutex<Holder>, file: &File, change: impl FnOnce(&mut Holder)) {
+    let mut me = me.lock().unwrap_or_else(PoisonError::into_inner);
+    change(&mut me);
+    if let Err(e) = me.write(file) {
+        log::warn!("cannot renew the store's lock: {e}");
     }
 }
 
@@ -311,6 +328,41 @@ mod tests {
             assert_eq!(error.kind(), Kind::Locked);
             assert!(dir.stat(WANTED).unwrap().is_none());
         });
+    }
+
+    /// What cannot be interrupted may take hours: nobody is kept waiting in silence.
+    #[test]
+    fn who_keeps_it_after_all_is_not_waited_for() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = Dir::open(temp.path()).unwrap();
+        let giving = Manner {
+            gives_way: true,
+            waits: None,
+        };
+        let held = Lock::take(&dir, &at(0), &giving).unwrap();
+        let waiting = Manner {
+            gives_way: false,
+            waits: Some(Waits {
+                stop: Stop::default(),
+                told: |_| {},
+            }),
+        };
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| Lock::take(&dir, &at(1), &waiting));
+            while dir.stat(WANTED).unwrap().is_none() {
+                std::thread::sleep(LOOK);
+            }
+            held.keep();
+            let error = waits.join().unwrap().unwrap_err();
+            assert_eq!(error.kind(), Kind::Locked);
+        });
+        assert!(dir.stat(WANTED).unwrap().is_none());
+        assert_eq!(
+            Lock::take(&dir, &at(1), &waiting).unwrap_err().kind(),
+            Kind::Locked
+        );
+        drop(held);
+        Lock::take(&dir, &at(1), &waiting).unwrap();
     }
 
     /// Also of a run that was killed while it waited.

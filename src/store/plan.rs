@@ -375,16 +375,19 @@ impl Plan<'_> {
             }
         };
         self.clear_way(&path)?;
+        let sums_at = match sums_at {
+            Some(at) if sums::lists(&self.drive.dir, &path, at)? => Some(at),
+            Some(_) => None,
+            // It was moved aside as one that nobody vouched for.
+            None => self.ends.allot(&path, None)?,
+        };
         self.push(Record::Heal(Healed {
             key,
             identity,
             sha256: whole.sha256,
             bytes: whole.bytes,
             from: whole.staged,
-            sums_at: match sums_at {
-                Some(at) if sums::lists(&self.drive.dir, &path, at)? => Some(at),
-                _ => None,
-            },
+            sums_at,
             path,
             aside,
             at: self.drive.clock.now(),

@@ -2,6 +2,7 @@
 
 use crate::support::Nights;
 use crate::support::nights::sha256;
+use offsite::demo::bucket::Versioning;
 use offsite::store::Area;
 use std::collections::BTreeSet;
 
@@ -205,4 +206,28 @@ fn p4_what_has_rotted_is_never_taken_for_a_version() {
         .exits(3)
         .says(&["; 2 unknown"]);
     assert_eq!(nights.history("k"), [b"fIrst."]);
+}
+
+/// A file that was cut short makes room for the next version as one that nobody vouches for; healed, it is
+/// in the sums again.
+#[test]
+fn p7_what_is_healed_where_it_was_moved_to_is_in_the_sums() {
+    let mut nights = Nights::new();
+    nights.bucket.set_versioning(Versioning::Enabled);
+    nights.bucket.put("k", "first.");
+    nights.night();
+    std::fs::write(nights.file_of("k", "first."), "fi").unwrap();
+    nights.bucket.put("k", "second");
+    nights.night();
+    assert_eq!(nights.history("k"), [b"fi"]);
+    let sums = || std::fs::read_to_string(nights.shelf().join("history.SHA256SUMS"));
+    assert!(!sums().unwrap_or_default().contains("history/k/"));
+    nights.configured(&["scrub", "--all", "--heal"]).exits(0);
+    assert_eq!(nights.history("k"), [b"first."]);
+    let digest = sha256(b"first.").to_string();
+    assert!(sums().unwrap().contains(&digest), "{}", sums().unwrap());
+    nights.offsite(&["scrub", "--all"]).exits(0);
+    assert_eq!(nights.check().problems, []);
+    nights.offsite(&["catalogue", "rebuild", "--deep"]).exits(0);
+    nights.offsite(&["scrub", "--all"]).exits(0);
 }

@@ -13,7 +13,7 @@ impl Plan<'_> {
     /// that has rotted, and a rebuild would take it for a version.
     pub(super) fn moved_aside(&mut self, key: &ObjectKey, path: &str, to: &str) -> Result<()> {
         self.push(Record::Fact(Fact::Event(EventRecord {
-            kind: "moved-aside".into(),
+            kind: EventRecord::MOVED_ASIDE.to_owned(),
             key: Some(key.clone()),
             text: format!("a file that offsite did not put there stood at {path}; it is now {to}"),
             at: self.drive.clock.now(),
