@@ -135,9 +135,9 @@ impl Restore<'_> {
         Ok(plan)
     }
 
-    /// Whether there is room for all of it.
-    pub fn check_room(&self, plan: &Plan) -> Result<()> {
-        let room = self.target.room()?;
+    /// Whether there is room for all of it, and `kept` bytes stay free.
+    pub fn check_room(&self, plan: &Plan, kept: u64) -> Result<()> {
+        let room = self.target.room()?.saturating_sub(kept);
         let Some(short @ 1..) = plan.room.checked_sub(room) else {
             return Ok(());
         };

@@ -175,6 +175,7 @@ impl Work<'_> {
             catalogue: &view.catalogue,
             scratch: &self.scratch,
             keep: self.args.keep,
+            min_free: self.config.store.min_free,
             missing: &missing,
             alone: &|| self.home(),
             stop: self.stop,

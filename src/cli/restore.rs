@@ -191,7 +191,7 @@ impl<'w> Work<'w> {
         if plan.files == 0 {
             return Err(self.no_match());
         }
-        restore.check_room(&plan)?;
+        restore.check_room(&plan, 0)?;
         if self.args.dry_run {
             self.would(context, &plan)?;
             return Ok(if unheld > 0 { Exit::Partial } else { Exit::Ok });

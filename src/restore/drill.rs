@@ -27,6 +27,8 @@ pub struct Drill<'d> {
     pub scratch: &'d Path,
     /// Whether it stays there.
     pub keep: bool,
+    /// Bytes that stay free on the store's drive, where the scratch folder is on it.
+    pub min_free: u64,
     /// What is missing of an archive of volumes.
     pub missing: Missing<'d>,
     /// The store for ourselves: nothing is called damaged while another run may move it.
@@ -152,7 +154,12 @@ impl Drill<'_> {
             reporter: self.reporter,
         };
         let plan = restore.plan(&mut |_| Ok(()))?;
-        if let Err(short) = restore.check_room(&plan) {
+        // On the store's own drive a rehearsal would else keep pulls from going on.
+        let kept = match target.is_on_drive_of(self.reader)? {
+            true => self.min_free,
+            false => 0,
+        };
+        if let Err(short) = restore.check_room(&plan, kept) {
             let short = short.hint("`--scratch DIR` names a folder on a larger drive");
             return Ok(Rehearsed::of(turn, None, Came::NoRoom(short)));
         }

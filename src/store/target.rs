@@ -107,6 +107,14 @@ impl Target {
         Ok(probe::space(&self.dir)?.1)
     }
 
+    /// Whether it is on the drive of `store`.
+    pub fn is_on_drive_of(&self, store: &Reader) -> Result<bool> {
+        let fail = |e: rustix::io::Errno| Error::io("look at", &self.path, std::io::Error::from(e));
+        let here = rustix::fs::fstat(self.dir.handle()).map_err(fail)?;
+        let there = rustix::fs::fstat(store.dir.handle()).map_err(fail)?;
+        Ok(here.st_dev == there.st_dev)
+    }
+
     /// The length of the file at `path`; none where there is no file.
     pub fn bytes(&self, path: &str) -> Option<u64> {
         self.dir.bytes(path).ok().flatten().filter(|_| self.there)

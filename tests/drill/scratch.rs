@@ -52,12 +52,13 @@ fn what_another_run_moves_meanwhile_is_not_damaged() {
     fs::rename(&file, &away).unwrap();
     let scratch = nights.folder().join("scratch");
     fs::create_dir(&scratch).unwrap();
-    let drill = |alone: &dyn Fn() -> offsite::error::Result<Home>| {
+    let drill = |min_free: u64, alone: &dyn Fn() -> offsite::error::Result<Home>| {
         let drill = Drill {
             reader: &reader,
             catalogue: &catalogue,
             scratch: &scratch,
             keep: false,
+            min_free,
             missing: &|_, _| None,
             alone,
             stop: &Stop::default(),
@@ -72,15 +73,18 @@ fn what_another_run_moves_meanwhile_is_not_damaged() {
         drill.rehearse(turn, None).unwrap()
     };
     let open = || Home::open(&nights.store, Clock::System);
-    let damaged = drill(&open);
+    let damaged = drill(0, &open);
     assert!(matches!(damaged.came, Came::Damaged(1, _)), "{damaged:?}");
     // The other run has ended by the time that the store is ours.
-    let there = drill(&|| {
+    let there = drill(0, &|| {
         fs::rename(&away, &file).unwrap();
         open()
     });
     assert!(matches!(there.came, Came::Read), "{there:?}");
     assert_eq!((there.files, there.bytes), (1, age(500, 1).len() as u64));
+    // What is to stay free on the store's drive is not a rehearsal's to take.
+    let full = drill(u64::MAX, &open);
+    assert!(matches!(full.came, Came::NoRoom(_)), "{full:?}");
 }
 
 /// Nothing is begun that has no room, the way out is said, and the next series has its turn.
