@@ -28,8 +28,8 @@ const PART: u64 = 30;
 /// are not what was written; lines of SHA256SUMS that are wrong. With a limit, unknown files and journals
 /// are looked at while there is time, and then those whose turn it is that day; what was not is said.
 /// Exit 0: what was read is whole; 7: some of it is not; 3: all of that you have acknowledged
-/// (`offsite ack`); or interrupted, or files that nobody knows. Between two files, other commands have
-/// the store in turn.
+/// (`offsite ack`); or interrupted, or files that nobody knows. Other commands have the store between two
+/// files that are read; while it looks around and heals at the end, they end with 6.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Read so many bytes that are right, and the file that reaches it to its end: "20GiB" [default: a
