@@ -10,7 +10,7 @@ use std::fs::File;
 /// So many wait at most,
 const FILES: usize = 500;
 /// and files of so many bytes: what a run that is killed has written in vain.
-const BYTES: u64 = 1 << 30;
+const BYTES: u64 = 4 << 30;
 
 /// The files that wait. Those that are left when it goes are removed.
 #[derive(Debug)]
