@@ -272,6 +272,30 @@ mod tests {
         Lock::take(dir, &at(second), &Manner::default())
     }
 
+    fn giving() -> Manner {
+        Manner {
+            gives_way: true,
+            waits: None,
+        }
+    }
+
+    fn waiting(stop: &Stop) -> Manner {
+        Manner {
+            gives_way: false,
+            waits: Some(Waits {
+                stop: stop.clone(),
+                told: |who| assert!(who.to_string().contains("in use by")),
+            }),
+        }
+    }
+
+    /// Until somebody waits.
+    fn asked(dir: &Dir) {
+        while dir.stat(WANTED).unwrap().is_none() {
+            std::thread::sleep(LOOK);
+        }
+    }
+
     fn me(second: i64) -> Holder {
         Holder::me(Timestamp::from_second(second).unwrap(), false)
     }
@@ -295,34 +319,20 @@ mod tests {
     fn a_holder_that_gives_way_is_asked_and_waited_for() {
         let temp = tempfile::tempdir().unwrap();
         let dir = Dir::open(temp.path()).unwrap();
-        let giving = Manner {
-            gives_way: true,
-            waits: None,
-        };
-        let held = Lock::take(&dir, &at(0), &giving).unwrap();
+        let held = Lock::take(&dir, &at(0), &giving()).unwrap();
         take(&dir, 1).unwrap_err();
         assert!(dir.stat(WANTED).unwrap().is_none());
         let stop = Stop::default();
-        let waiting = Manner {
-            gives_way: false,
-            waits: Some(Waits {
-                stop: stop.clone(),
-                told: |who| assert!(who.to_string().contains("in use by")),
-            }),
-        };
+        let waiting = waiting(&stop);
         std::thread::scope(|scope| {
             let waits = scope.spawn(|| Lock::take(&dir, &at(1), &waiting));
-            while dir.stat(WANTED).unwrap().is_none() {
-                std::thread::sleep(LOOK);
-            }
+            asked(&dir);
             drop(held);
             drop(waits.join().unwrap().unwrap());
             assert!(dir.stat(WANTED).unwrap().is_none());
-            let _held = Lock::take(&dir, &at(2), &giving).unwrap();
+            let _held = Lock::take(&dir, &at(2), &giving()).unwrap();
             let waits = scope.spawn(|| Lock::take(&dir, &at(3), &waiting));
-            while dir.stat(WANTED).unwrap().is_none() {
-                std::thread::sleep(LOOK);
-            }
+            asked(&dir);
             stop.request();
             let error = waits.join().unwrap().unwrap_err();
             assert_eq!(error.kind(), Kind::Locked);
@@ -335,23 +345,11 @@ mod tests {
     fn who_keeps_it_after_all_is_not_waited_for() {
         let temp = tempfile::tempdir().unwrap();
         let dir = Dir::open(temp.path()).unwrap();
-        let giving = Manner {
-            gives_way: true,
-            waits: None,
-        };
-        let held = Lock::take(&dir, &at(0), &giving).unwrap();
-        let waiting = Manner {
-            gives_way: false,
-            waits: Some(Waits {
-                stop: Stop::default(),
-                told: |_| {},
-            }),
-        };
+        let held = Lock::take(&dir, &at(0), &giving()).unwrap();
+        let waiting = waiting(&Stop::default());
         std::thread::scope(|scope| {
             let waits = scope.spawn(|| Lock::take(&dir, &at(1), &waiting));
-            while dir.stat(WANTED).unwrap().is_none() {
-                std::thread::sleep(LOOK);
-            }
+            asked(&dir);
             held.keep();
             let error = waits.join().unwrap().unwrap_err();
             assert_eq!(error.kind(), Kind::Locked);

@@ -3,7 +3,7 @@
 use crate::support::program::Running;
 use crate::support::{Nights, age};
 use crate::{flip, rots};
-use offsite::error::{Kind, Result};
+use offsite::error::{Error, Kind, Result};
 use offsite::home::Home;
 use offsite::object::Clock;
 use offsite::outcome::{Event, Reporter, Stop};
@@ -54,8 +54,24 @@ fn giving_way(nights: &Nights) -> Result<Home> {
     Home::open_as(&nights.store, Clock::System, manner)
 }
 
-/// Reads all of it, meeting whoever `start` starts. What was found and written down, and who was met.
-fn meeting(nights: &Nights, start: &(dyn Fn() -> Running + Sync)) -> (Found, Running) {
+/// Somebody's command, just begun.
+type Start<'s> = &'s (dyn Fn() -> Running + Sync);
+
+/// What a reading came to that meets whoever `start` starts, and then has the store again by `open`.
+struct Met {
+    home: Option<Home>,
+    read: Result<()>,
+    found: Found,
+    running: Running,
+}
+
+/// Reads all of it; `then` sees what was read.
+fn reading<T>(
+    nights: &Nights,
+    start: Start<'_>,
+    open: &dyn Fn() -> Result<Home>,
+    then: impl FnOnce(&Scrub<'_>, Met) -> T,
+) -> T {
     let meets = Meets {
         reader: nights.reader(),
         start,
@@ -68,13 +84,26 @@ fn meeting(nights: &Nights, start: &(dyn Fn() -> Running + Sync)) -> (Found, Run
         reporter: &meets,
     };
     let mut found = Found::default();
-    let open = || giving_way(nights);
-    let (home, read) = scrub.read_in_turn(open().unwrap(), &open, &mut found);
-    read.unwrap();
-    let mut home = home.unwrap();
-    scrub.write_down(&mut home, &mut found, None).unwrap();
-    home.close().unwrap();
-    (found, meets.running.into_inner().unwrap().unwrap())
+    let (home, read) = scrub.read_in_turn(giving_way(nights).unwrap(), open, &mut found);
+    let running = meets.running.lock().unwrap().take().unwrap();
+    let met = Met {
+        home,
+        read,
+        found,
+        running,
+    };
+    then(&scrub, met)
+}
+
+/// Reads all of it and writes down what was found. That, and who was met.
+fn meeting(nights: &Nights, start: Start<'_>) -> (Found, Running) {
+    reading(nights, start, &|| giving_way(nights), |scrub, mut met| {
+        met.read.unwrap();
+        let mut home = met.home.unwrap();
+        scrub.write_down(&mut home, &mut met.found, None).unwrap();
+        home.close().unwrap();
+        (met.found, met.running)
+    })
 }
 
 #[test]
@@ -113,31 +142,32 @@ fn what_nobody_touched_is_damaged_still_and_read_once() {
 #[test]
 fn who_cannot_have_it_back_says_what_was_found() {
     let nights = rotten();
-    let meets = Meets {
-        reader: nights.reader(),
-        start: &|| nights.running(&["pull"]),
-        running: Mutex::new(None),
+    let gone = || Err(Error::new(Kind::Store, "the drive is gone"));
+    let start = || nights.running(&["pull"]);
+    reading(&nights, &start, &gone, |_, met| {
+        assert!(met.home.is_none());
+        assert_eq!(met.read.unwrap_err().kind(), Kind::Store);
+        assert_eq!((met.found.unhealed(), met.found.complete), (1, false));
+        met.running.finish().exits(0);
+    });
+}
+
+/// A drive that lets a file rot does not stop there.
+#[test]
+fn damage_is_not_forgotten_where_the_catalogue_fails_afterwards() {
+    let nights = rotten();
+    let failing = || {
+        let home = giving_way(&nights)?;
+        let db = rusqlite::Connection::open(home.store().catalogue_path()).unwrap();
+        db.execute("DROP INDEX version_path", []).unwrap();
+        Ok(home)
     };
-    let scrub = Scrub {
-        limits: Limits::default(),
-        clock: &Clock::System,
-        stop: &Stop::default(),
-        reporter: &meets,
-    };
-    let mut found = Found::default();
-    let gone = || Err(offsite::error::Error::new(Kind::Store, "the drive is gone"));
-    let home = giving_way(&nights).unwrap();
-    let (home, read) = scrub.read_in_turn(home, &gone, &mut found);
-    assert!(home.is_none());
-    assert_eq!(read.unwrap_err().kind(), Kind::Store);
-    assert_eq!((found.unhealed(), found.complete), (1, false));
-    meets
-        .running
-        .into_inner()
-        .unwrap()
-        .unwrap()
-        .finish()
-        .exits(0);
+    let start = || nights.running(&["pull"]);
+    reading(&nights, &start, &failing, |_, met| {
+        met.read.unwrap_err();
+        assert_eq!(met.found.unhealed(), 1);
+        met.running.finish().exits(0);
+    });
 }
 
 /// Two pulls that meet are no such thing: the second one says who is there, at once.
