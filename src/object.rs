@@ -4,23 +4,26 @@
 mod care;
 mod change;
 mod expiry;
+mod finding;
 mod key;
 mod key_print;
 mod lock;
 mod record;
+mod run;
 mod version;
 
 pub use care::Care;
 pub use change::{Change, Known, Why};
 pub use expiry::{After, Expires, Expiry, newly_expiring};
+pub use finding::{Ack, Advice, EventRecord, FindingRecord, Severity};
 pub use key::{ObjectKey, SourceName, deceives, printable};
 pub use key_print::KeyPrint;
 pub use lock::{BucketLock, DefaultLock, Lock, LockMode, Retention};
 pub use record::{
-    Ack, Advice, Displaced, Drilled, Durable, EventRecord, Fact, FindingRecord, Followed, Healed,
-    JournalPosition, Moved, NameClaim, PlaceRecord, Record, RunCounts, RunEnd, RunStart, Scrubbed,
-    Severity,
+    Displaced, Drilled, Durable, Fact, Followed, Healed, JournalPosition, Moved, NameClaim,
+    PlaceRecord, Record, Scrubbed,
 };
+pub use run::{RunCounts, RunEnd, RunStart};
 pub use version::{
     Answer, EvidenceClass, Identity, InBucket, Listed, Marker, Proof, Sha256, State, StoredVersion,
     Verdict,

@@ -4,10 +4,9 @@
 //! A [`Record`] is one line of JSON. Placing bytes is one kind of record and only `store` writes
 //! it; everything that claims no bytes is a [`Fact`].
 
-use super::version::words;
 use super::{
-    Answer, BucketLock, Care, EvidenceClass, Identity, InBucket, KeyPrint, Lock, Marker, ObjectKey,
-    Proof, Sha256, SourceName, State, Timestamp,
+    Ack, Answer, BucketLock, EventRecord, EvidenceClass, FindingRecord, Identity, InBucket, Lock,
+    Marker, ObjectKey, Proof, RunEnd, RunStart, Sha256, SourceName, State, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -336,150 +335,6 @@ pub struct Followed {
     /// When a pull to the other store ended complete last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pulled: Option<Timestamp>,
-    /// Our clock.
-    pub at: Timestamp,
-}
-
-/// The beginning of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunStart {
-    /// Our clock.
-    pub at: Timestamp,
-    /// The command: `pull`, `ack`, …
-    pub command: String,
-    /// The version of the program.
-    pub program: String,
-    /// Which key the bucket was read with, where it was read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<KeyPrint>,
-    /// The bucket that was read, where one was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bucket: Option<String>,
-    /// The prefix within the bucket.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prefix: Option<String>,
-}
-
-/// The end of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunEnd {
-    /// Our clock.
-    pub at: Timestamp,
-    /// `complete`, `partial`, `interrupted` or `failed`.
-    pub ended: String,
-    /// The error in words where it failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// What was done.
-    pub counts: RunCounts,
-}
-
-/// What a run did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RunCounts {
-    /// Objects the listing showed.
-    pub listed: u64,
-    /// Versions stored (also those held).
-    pub stored: u64,
-    /// Bytes of those.
-    pub bytes: u64,
-    /// New identities with bytes that we already had.
-    pub touched: u64,
-    /// Versions whose bytes contradicted their evidence.
-    pub quarantined: u64,
-    /// Versions kept out of `latest/` until accepted.
-    pub held: u64,
-    /// Versions confirmed gone, or hidden by a delete marker since.
-    pub gone: u64,
-    /// Objects that could not be fetched this time.
-    pub failed: u64,
-    /// Requests sent to the bucket, retries included.
-    pub requests: u64,
-}
-
-/// Something that happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EventRecord {
-    /// A short, stable name: `replaced-within-a-day`, `moved-aside`, …
-    pub kind: String,
-    /// The object it is about, where it is about one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<ObjectKey>,
-    /// What happened, in words.
-    pub text: String,
-    /// Our clock.
-    pub at: Timestamp,
-}
-
-impl EventRecord {
-    /// A damaged file of the drive has its bytes again.
-    pub const HEALED: &str = "healed";
-    /// A file that nobody knew made room for one that came.
-    pub const MOVED_ASIDE: &str = "moved-aside";
-}
-
-/// How grave a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// Look at it when there is time.
-    Warning,
-    /// Tampering, or bytes that contradict their evidence: look now.
-    Alarm,
-}
-words!(Severity, Warning => "warning", Alarm => "alarm");
-
-/// Something that is wrong until the owner acknowledges it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FindingRecord {
-    /// Its name to acknowledge it by: `www-12`. Unique in the store.
-    pub id: String,
-    /// A short, stable name: `write-once-changed`, `contradiction`, `listing-omits`, …
-    pub kind: String,
-    /// How grave it is.
-    pub severity: Severity,
-    /// The object it is about, where it is about one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<ObjectKey>,
-    /// The version it is about, where it is about one: `ack --accept` needs it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub identity: Option<Identity>,
-    /// What happened, the evidence, and the next step.
-    #[serde(flatten)]
-    pub advice: Advice,
-    /// Our clock.
-    pub at: Timestamp,
-}
-
-impl FindingRecord {
-    /// Whether it is about the drive that it was made on: as what.
-    pub fn care(&self) -> Option<Care> {
-        Care::from_word(&self.kind)
-    }
-}
-
-/// The three sentences of a finding.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Advice {
-    /// What happened.
-    pub what: String,
-    /// How we know.
-    pub evidence: String,
-    /// What the owner can do next.
-    pub next: String,
-}
-
-/// The owner's acknowledgement of a finding.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Ack {
-    /// Which finding.
-    pub finding: String,
-    /// What the owner wrote.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-    /// Whether the held version was let into `latest/`.
-    pub accepted: bool,
     /// Our clock.
     pub at: Timestamp,
 }
